@@ -1,0 +1,50 @@
+# The usual tasks.  Each installs what it lacks (tools/setup.sh), sets up its build directory and
+# builds; everything else is Meson's: see meson.build.
+#
+#     make CC=clang ...       another compiler
+#     make SETUP=--werror ... more options for meson setup
+#     make TESTS='--suite unit' test    only some tests; options of meson test
+
+SETUP =
+TESTS =
+
+export CC
+ifeq ($(origin CC),default)
+unexport CC
+endif
+
+.PHONY: all run test test-asan test-tsan bench tidy clean help
+
+all: ## build everything, optimised, into build/; the programs are in build/bin
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build
+
+run: all ## a day of the financial application: 10,000 requests while faults strike
+	build/bin/financial --input examples/financial/day.csv
+
+test: all ## all tests
+	@tools/run_tests.py build $(TESTS)
+
+test-asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/setup.sh build-asan -Db_sanitize=address,undefined -Db_lundef=false $(SETUP)
+	@ninja -C build-asan
+	@tools/run_tests.py build-asan $(TESTS)
+
+test-tsan: ## all tests under ThreadSanitizer
+	@tools/setup.sh build-tsan -Db_sanitize=thread -Db_lundef=false $(SETUP)
+	@ninja -C build-tsan
+	@tools/run_tests.py build-tsan $(TESTS)
+
+bench: all ## all benchmarks on one and on two scheduler threads
+	@for case in $$(build/bin/bench list); do \
+	    for schedulers in 1 2; do build/bin/bench $$schedulers $$case || exit 1; done; \
+	done
+
+tidy: all ## the checks of the house rules alone
+	@tools/run_tests.py build --suite house
+
+clean: ## remove the build directories
+	rm -rf build build-asan build-tsan
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /    make \1\t/p' Makefile | expand -t 24

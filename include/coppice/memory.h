@@ -1,0 +1,67 @@
+/* memory.h - what a process owns: memory, and actions for its end.
+ *
+ * Concept.  Memory from cop_alloc belongs to the calling process and is gone when
+ * it ends, however it ends.  cop_defer names an action to run at that moment: close a
+ * descriptor, finish a database handle.  Actions run newest first, before any
+ * link or monitor hears of the death; a crash inside one is contained and the
+ * rest still runs.  OTP has heaps and ports for this; C needs it said.
+ *
+ * Threads.  [process] all of it; a block must be freed by the process that owns it,
+ * and other processes must not use it after that one has ended. */
+#ifndef COPPICE_MEMORY_H
+#define COPPICE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* [process] `size` zeroed bytes, aligned for any type, owned by the process.  Without
+ * memory the process ends with error enomem, so the result is never NULL. */
+void *cop_alloc(size_t size);
+
+/* [process] Resizes; the bytes beyond the old size are zero.  NULL allocates. */
+void *cop_realloc(void *block, size_t size);
+
+/* [process] A copy of the string. */
+char *cop_strdup(const char *text);
+
+/* [process] Gives a block back before the process's end.  NULL is accepted. */
+void cop_free(void *block);
+
+/* [process] Bytes that the process has from cop_alloc now. */
+size_t cop_memory_used(void);
+
+typedef void cop_cleanup(void *argument);
+typedef struct cop_deferred cop_deferred;
+
+/* [process] Runs action(argument) when the process ends, newest first, in the process
+ * (cop_self holds).  The action must not wait: a receive in it ends that action. */
+cop_deferred *cop_defer(cop_cleanup *action, void *argument);
+
+/* [process] Takes an action off again; with run, runs it now. */
+void cop_undefer(cop_deferred *deferred, bool run);
+
+/* ---- shared bytes ------------------------------------------------------------------- */
+
+/* Immutable bytes shared by reference count, for payloads too large to copy. */
+typedef struct cop_buffer cop_buffer;
+
+/* [any thread] A copy of `size` bytes, one reference; NULL without memory. */
+cop_buffer *cop_buffer_new(const void *bytes, size_t size);
+cop_buffer *cop_buffer_ref(cop_buffer *buffer);
+void cop_buffer_unref(cop_buffer *buffer);   /* NULL is accepted */
+const void *cop_buffer_bytes(const cop_buffer *buffer);
+size_t cop_buffer_size(const cop_buffer *buffer);
+
+/* For COP_MESSAGE_WITH: the drop function of a message whose only field is a
+ * `cop_buffer *`. */
+void cop_buffer_drop(void *payload);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

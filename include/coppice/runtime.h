@@ -1,0 +1,57 @@
+/* runtime.h - running a node: scheduler threads, determinism, the end.
+ *
+ * Concept.  cop_run starts the runtime, runs a first process and returns when that
+ * process has ended; all others are then killed and what they own is released.  One
+ * runtime at a time in an operating-system process; it can be run again afterwards.
+ *
+ * Crash containment owns SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT while it runs:
+ * in a process's code they end that process; anywhere else, and in the middle of the
+ * runtime's own work, they end the node with one report on stderr. */
+#ifndef COPPICE_RUNTIME_H
+#define COPPICE_RUNTIME_H
+
+#include <coppice/log.h>
+#include <coppice/process.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define COP_VERSION "0.1.0"
+
+typedef struct cop_run_options {
+    int schedulers;           /* scheduler threads; 0: one for each CPU; at most 64 */
+    size_t max_processes;     /* 0: 4,194,304 */
+    bool deterministic;       /* one thread, virtual clock: same seed, same run */
+    uint64_t seed;            /* of cop_random and of the shuffle; 0 is a seed like any
+                               * other when deterministic, else means: from the system */
+    bool shuffle;             /* deterministic: run processes in an order drawn from the seed */
+    cop_log_sink *log;        /* where reports go; NULL: nowhere */
+    void *log_context;
+} cop_run_options;
+
+/* [outside of any process] Runs main_function(argument) as the first process, with the
+ * calling thread as one of the schedulers; options NULL: all defaults.  Returns
+ *   the status given to cop_halt, or
+ *   0 when the first process ended with normal or shutdown, or
+ *   COP_EDOWN when it ended abnormally (the reason is in the log), or
+ *   COP_ENOMEM, COP_EINVAL, COP_ELIMIT (a runtime is running) when it could not start. */
+int cop_run(cop_function *main_function, void *argument, const cop_run_options *options);
+
+/* [any thread] Ends the node: cop_run returns status (0..255) after every process was
+ * killed.  Does not wait.  OTP: erlang:halt, but in order. */
+void cop_halt(int status);
+
+/* [any thread] How many scheduler threads run; 0 when no runtime does. */
+int cop_schedulers(void);
+
+/* [process] Random numbers, from the run's seed when deterministic: 64 bits; below
+ * n (n > 0); in [0, 1).  OTP: rand:uniform. */
+uint64_t cop_random(void);
+uint64_t cop_random_below(uint64_t n);
+double cop_random_unit(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

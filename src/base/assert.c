@@ -1,0 +1,57 @@
+/* assert.c - how the node ends when the runtime finds itself broken.
+ *
+ * It may run on any stack, in a signal handler, with the heap damaged or locked: no malloc, no
+ * stdio, only write(2). */
+#include "assert.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct line {
+    size_t size;
+    char text[512];
+};
+
+/* Leaves room for the newline; what does not fit is cut off. */
+static void append(struct line *line, const char *text)
+{
+    size_t room = sizeof line->text - 1 - line->size;
+    size_t size = strlen(text);
+    if (size > room)
+        size = room;
+    memcpy(line->text + line->size, text, size);
+    line->size += size;
+}
+
+static void append_number(struct line *line, int number)
+{
+    char digits[16];
+    char *digit = digits + sizeof digits - 1;
+    unsigned rest = number < 0 ? 0 : (unsigned)number;
+    *digit = '\0';
+    do {
+        *--digit = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    append(line, digit);
+}
+
+void copi_broken(const char *what, const char *file, int line_number)
+{
+    struct line line = { .size = 0 };
+    append(&line, "coppice: the runtime is broken: ");
+    append(&line, file);
+    append(&line, ":");
+    append_number(&line, line_number);
+    append(&line, ": ");
+    append(&line, what);
+    line.text[line.size++] = '\n';
+
+    ssize_t written = write(STDERR_FILENO, line.text, line.size);
+    (void)written;                  /* nobody is left to be told */
+
+    signal(SIGABRT, SIG_DFL);       /* the runtime's handler would take it for a process's crash */
+    abort();
+}

@@ -1,0 +1,51 @@
+/* hash.h - an intrusive hash table from 64-bit keys to nodes.
+ *
+ * A node is embedded in the caller's record and owned by the caller.  Several nodes may have
+ * one key; the caller tells them apart.  An empty table is all zeroes and has no memory; up to
+ * COPI_HASH_LIST nodes are one plain list, so that the table of a process with one link costs
+ * nothing.  Nothing fails: a table that cannot grow has longer chains.
+ *
+ * Threads: the owner's only. */
+#ifndef COPI_HASH_H
+#define COPI_HASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { COPI_HASH_LIST = 8 };
+
+struct hash_node {
+    struct hash_node *next;
+    uint64_t key;
+};
+
+struct hash {
+    union {
+        struct hash_node *list;       /* bits == 0 */
+        struct hash_node **buckets;   /* bits > 0: 1 << bits chains */
+    };
+    uint32_t count;
+    uint32_t bits;
+};
+
+/* Adds node under its key (set by the caller); newest first among equal keys. */
+void copi_hash_insert(struct hash *hash, struct hash_node *node, uint64_t key);
+
+/* The newest node with that key, or NULL; the next older one with the same key, or NULL. */
+struct hash_node *copi_hash_find(const struct hash *hash, uint64_t key);
+struct hash_node *copi_hash_again(const struct hash_node *node);
+
+/* Takes node out; it must be in. */
+void copi_hash_remove(struct hash *hash, struct hash_node *node);
+
+/* Takes any node out, NULL when empty: for draining. Frees the table's memory with the last. */
+struct hash_node *copi_hash_pop(struct hash *hash);
+
+/* Calls visit(node, context) for every node, in no order; visit must not change the table. */
+void copi_hash_each(const struct hash *hash, void (*visit)(struct hash_node *, void *), void *context);
+
+/* Hashes bytes: for keys made of names. */
+uint64_t copi_hash_bytes(const void *bytes, size_t size);
+
+#endif

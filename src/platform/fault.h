@@ -1,0 +1,40 @@
+/* fault.h - the signals by which native code dies, and how to leave their handler.
+ *
+ * The handler runs on an alternate stack of the thread.  It fills in a struct fault and asks
+ * the hook; the hook either names a context to land in, or NULL: then the
+ * signal's default action follows (the operating-system process ends, with a core if configured).
+ * A fault inside the handler ends it as well.
+ *
+ * Threads: install and remove from one thread; enter and leave on each thread that runs
+ * code whose faults are to be left.  On other threads the hook is called too. */
+#ifndef COPI_FAULT_H
+#define COPI_FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "context.h"
+
+struct fault {
+    int signal;
+    int code;             /* si_code */
+    bool from_outside;    /* sent by another operating-system process, or by kill(2) */
+    const void *address;  /* si_addr of a memory or arithmetic fault, else NULL */
+    void *pc, *sp, *fp;   /* the interrupted code's */
+};
+
+/* Returns the context to land in (its switch returns *ret_value), or NULL.  Async-signal-safe. */
+typedef struct context *copi_fault_hook(const struct fault *fault, void **ret_value);
+
+void copi_fault_install(copi_fault_hook *hook);
+void copi_fault_remove(void);        /* puts back what was there before */
+
+/* The calling thread's alternate stack; false without memory.  leave puts the old one back. */
+struct fault_thread { void *memory, *old_memory; size_t size, old_size; int old_flags; };
+bool copi_fault_enter(struct fault_thread *thread);
+void copi_fault_leave(struct fault_thread *thread);
+
+/* The signal's name, such as "SIGSEGV". */
+const char *copi_fault_name(int signal);
+
+#endif

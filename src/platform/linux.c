@@ -1,0 +1,104 @@
+/* linux.c - platform.h for Linux. */
+#define _GNU_SOURCE
+#include "platform.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/assert.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102   /* Linux 6.13 */
+#endif
+
+int64_t copi_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int copi_cpu_count(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
+
+uint64_t copi_entropy(void)
+{
+    uint64_t bits;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
+        bits = (uint64_t)copi_clock_ns();
+    return bits;
+}
+
+size_t copi_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *copi_memory_reserve(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    madvise(memory, bytes, MADV_NOHUGEPAGE);   /* only a hint: kernels without it refuse */
+    return memory;
+}
+
+void copi_memory_release(void *memory, size_t bytes)
+{
+    int failed = munmap(memory, bytes);
+    COP_ASSERT(failed == 0);
+}
+
+bool copi_memory_guard(void *memory, size_t bytes)
+{
+    if (madvise(memory, bytes, MADV_GUARD_INSTALL) == 0)
+        return true;
+    return mprotect(memory, bytes, PROT_NONE) == 0;
+}
+
+/* ---- parking --------------------------------------------------------------------
+ * EMPTY --unpark--> TOKEN --park--> EMPTY      a token waits for the next park
+ * EMPTY --park----> PARKED --unpark--> TOKEN   and the sleeper is woken
+ * The exchange in unpark releases what the waker wrote before; the owner's exchange
+ * acquires it.  The futex compares with PARKED, so a wake between the owner's exchange
+ * and its sleep makes the system call return at once. */
+enum { EMPTY, TOKEN, PARKED };
+
+void copi_park(struct parker *parker, int64_t timeout_ns)
+{
+    uint32_t expected = EMPTY;
+    if (!atomic_compare_exchange_strong_explicit(&parker->state, &expected, PARKED,
+                                                 memory_order_acquire, memory_order_acquire)) {
+        COP_ASSERT(expected == TOKEN);
+        atomic_exchange_explicit(&parker->state, EMPTY, memory_order_acquire);
+        return;
+    }
+    struct timespec limit = { .tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000 };
+    do {
+        long result = syscall(SYS_futex, &parker->state, FUTEX_WAIT_PRIVATE, PARKED,
+                              timeout_ns < 0 ? NULL : &limit, NULL, 0);
+        if (result != 0 && errno == ETIMEDOUT)
+            break;
+    } while (timeout_ns < 0 &&
+             atomic_load_explicit(&parker->state, memory_order_acquire) == PARKED);
+    atomic_exchange_explicit(&parker->state, EMPTY, memory_order_acquire);
+}
+
+void copi_unpark(struct parker *parker)
+{
+    if (atomic_exchange_explicit(&parker->state, TOKEN, memory_order_release) == PARKED)
+        syscall(SYS_futex, &parker->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}

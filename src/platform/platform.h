@@ -1,0 +1,50 @@
+/* platform.h - the one narrow door to the operating system.
+ *
+ * Everything that the layers above want from it, with what must hold before the call.
+ * linux.c implements it; another system is another file. */
+#ifndef COPI_PLATFORM_H
+#define COPI_PLATFORM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- time, processors, entropy ---------------------------------------------- */
+
+/* Monotonic nanoseconds from an arbitrary origin. */
+int64_t copi_clock_ns(void);
+
+/* Processors that this process may run on, at least 1. */
+int copi_cpu_count(void);
+
+/* 64 random bits from the system. */
+uint64_t copi_entropy(void);
+
+/* ---- memory ------------------------------------------------------------------- */
+
+/* Reserves zeroed address space whose pages cost nothing until touched, never in huge pages.
+ * NULL when the system refuses. */
+void *copi_memory_reserve(size_t bytes);
+void copi_memory_release(void *memory, size_t bytes);
+
+/* Makes [memory, memory + bytes) fault when touched; page-aligned.  Guard markers where the
+ * kernel has them (Linux 6.13: no mapping is split), mprotect otherwise (two mappings a
+ * guard, so that vm.max_map_count limits their number).  False when it can't. */
+bool copi_memory_guard(void *memory, size_t bytes);
+
+size_t copi_page_size(void);
+
+/* ---- waiting and waking --------------------------------------------------------- */
+
+/* One thread parks, any thread unparks; an unpark before the park is not lost: it makes the
+ * next park return at once.  Invariant: state is PARKED only between the owner's entry
+ * to and return from copi_park. */
+struct parker {
+    _Atomic uint32_t state;
+};
+
+void copi_park(struct parker *parker, int64_t timeout_ns);   /* < 0: no limit */
+void copi_unpark(struct parker *parker);
+
+#endif

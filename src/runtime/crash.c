@@ -1,0 +1,144 @@
+/* crash.c - deciding what a fault means; see crash.h. */
+#define _GNU_SOURCE
+#include "crash.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/assert.h"
+#include "../platform/sanitizer.h"
+#include "node.h"
+#include "reason.h"
+
+/* A frame, where code keeps frame pointers: the caller's frame and the return address.  The
+ * same on x86-64 and AArch64. */
+struct frame {
+    const struct frame *caller;
+    const void *return_address;
+};
+
+COPI_UNCHECKED void copi_backtrace(cop_crash *crash, void *pc, void *fp, const char *low,
+                                   const char *high)
+{
+    const struct frame *frame = fp;
+    crash->frames = 0;
+    crash->backtrace[crash->frames++] = pc;
+    while (crash->frames < COP_BACKTRACE_MAX && (uintptr_t)frame % sizeof(void *) == 0 &&
+           (const char *)frame >= low && (const char *)(frame + 1) <= high &&
+           frame->return_address != NULL) {
+        crash->backtrace[crash->frames++] = frame->return_address;
+        if (frame->caller <= frame)
+            break;
+        frame = frame->caller;
+    }
+}
+
+/* ---- the end of the node ------------------------------------------------------------------- */
+
+/* One report, by write alone: whatever is broken, stdio may be too. */
+static void report_fatal(const struct fault *fault, struct scheduler *scheduler)
+{
+    const struct process *process = scheduler == NULL ? NULL : scheduler->current;
+    char text[320];
+    int length = snprintf(
+        text, sizeof text,
+        "coppice: fatal: %s at address %p, instruction %p, %s%s%s: not contained, the node ends\n",
+        copi_fault_name(fault->signal), fault->address, fault->pc,
+        fault->from_outside     ? "sent from outside"
+        : process == NULL       ? "outside of any process"
+        : scheduler->critical > 0 ? "in the runtime's own work"
+                                : "off the process's stack",
+        process != NULL && process->label != NULL ? ", process " : "",
+        process != NULL && process->label != NULL ? process->label : "");
+    if (length > 0 && write(STDERR_FILENO, text, (size_t)length) < 0)
+        return;   /* nowhere to report to */
+}
+
+/* ---- the hook, in the signal handler --------------------------------------------------------- */
+
+COPI_UNCHECKED struct context *copi_crash_hook(const struct fault *fault, void **ret_value)
+{
+    struct scheduler *scheduler = copi_scheduler;
+    struct stack *stack = scheduler == NULL ? NULL : scheduler->stack;
+    const char *sp = fault->sp;
+    if (scheduler == NULL || scheduler->current == NULL || scheduler->critical > 0 ||
+        fault->from_outside || sp < stack->memory || sp >= (const char *)stack) {
+        report_fatal(fault, scheduler);
+        return NULL;
+    }
+    cop_crash *crash = &scheduler->crash.crash;
+    void *pc = fault->pc;
+    if (pc == NULL && !copi_stack_in_guard(stack, sp))
+        pc = *(void *const *)fault->sp;      /* a call through NULL: its caller */
+    crash->signal = fault->signal;
+    crash->code = fault->code;
+    crash->stack_overflow = fault->signal == SIGSEGV && copi_stack_in_guard(stack, fault->address);
+    crash->assertion = NULL;
+    crash->address = fault->address;
+    crash->pc = fault->pc;
+    copi_backtrace(crash, pc, fault->fp, copi_stack_low(stack), (const char *)stack);
+    *ret_value = (void *)(uintptr_t)EVENT_CRASH;
+    return &scheduler->context;
+}
+
+/* ---- faults that need no signal ------------------------------------------------------------------ */
+
+static bool in_process(void)
+{
+    struct scheduler *scheduler = copi_scheduler;
+    return scheduler != NULL && scheduler->current != NULL && scheduler->critical == 0;
+}
+
+/* Ends the running process as if it had faulted where `frame`, the frame of one of the functions
+ * below, returns to. */
+__attribute__((noreturn)) static void crash_at(cop_crash *crash, const struct frame *frame)
+{
+    struct stack *stack = copi_scheduler->stack;
+    crash->pc = frame->return_address;
+    copi_backtrace(crash, (void *)frame->return_address, (void *)frame->caller,
+                   copi_stack_low(stack), (const char *)stack);
+    copi_exit(copi_reason_crash(crash));
+}
+
+void copi_stack_exhausted(void)
+{
+    copi_scheduler->stack_limit = NULL;   /* there is enough for this */
+    cop_crash crash = { .signal = SIGSEGV, .stack_overflow = true,
+                        .address = __builtin_frame_address(0) };
+    crash_at(&crash, __builtin_frame_address(0));
+}
+
+/* The C library's assert and abort.  A program's calls of them come here: in a process they
+ * are its exit, with the caller's backtrace (the C library keeps no frame pointers) and, for
+ * assert, the text; no signal is needed.  Elsewhere they do what the C library's do.  Aborts
+ * from inside the C library do not come here but raise SIGABRT. */
+__attribute__((noreturn)) void __assert_fail(const char *assertion, const char *file,
+                                             unsigned int line, const char *function);
+
+void __assert_fail(const char *assertion, const char *file, unsigned int line, const char *function)
+{
+    char text[512];
+    snprintf(text, sizeof text, "%s, %s:%u, %s", assertion, file, line,
+             function == NULL ? "?" : function);
+    if (in_process()) {
+        cop_crash crash = { .signal = SIGABRT, .assertion = text };
+        crash_at(&crash, __builtin_frame_address(0));
+    }
+    fprintf(stderr, "assertion failed: %s\n", text);
+    abort();
+}
+
+void abort(void)
+{
+    if (in_process()) {
+        cop_crash crash = { .signal = SIGABRT };
+        crash_at(&crash, __builtin_frame_address(0));
+    }
+    for (;;) {
+        raise(SIGABRT);                       /* a handler of the program's own may leave */
+        signal(SIGABRT, SIG_DFL);
+    }
+}

@@ -1,0 +1,320 @@
+/* mailbox.c - see mailbox.h. */
+#include "mailbox.h"
+
+#include "../base/assert.h"
+#include "node.h"
+#include "relation.h"
+#include "scheduler.h"
+
+/* ---- sending ----------------------------------------------------------------------------
+ *
+ * The push releases the signal's contents; its partner is the exchange in take_incoming, which
+ * acquires them.  It is seq_cst, as are the state's changes, because sender and receiver
+ * look crosswise: the sender writes incoming and reads state (copi_wake), the receiver writes
+ * state (RUNNING, in scheduler.c) and reads incoming.  With anything weaker both could miss
+ * the other's write, and a message would lie unseen in a process that nobody wakes. */
+void copi_signal_send(cop_pid target, struct signal *signal)
+{
+    struct process *process = copi_process_alive(target);
+    signal->target = target.bits;
+    if (process == NULL) {
+        copi_signal_dead(signal);
+        return;
+    }
+    struct signal *head = atomic_load_explicit(&process->incoming, memory_order_relaxed);
+    do {
+        if (head == COPI_CLOSED) {
+            copi_signal_dead(signal);
+            return;
+        }
+        signal->next = head;
+    } while (!atomic_compare_exchange_weak_explicit(&process->incoming, &head, signal,
+                                                    memory_order_seq_cst, memory_order_relaxed));
+    if (head == NULL)
+        copi_wake(process);
+}
+
+void copi_signal_dead(struct signal *signal)
+{
+    cop_pid self = { signal->target };
+    switch (signal->kind) {
+    case SIGNAL_LINK:
+        copi_signal_send(signal->from, copi_signal_new(SIGNAL_EXIT_LINKED, self, 0, COP_NOPROC));
+        break;
+    case SIGNAL_UNLINK:
+        copi_signal_send(signal->from,
+                         copi_signal_new(SIGNAL_UNLINK_ACK, self, signal->serial, NULL));
+        break;
+    case SIGNAL_MONITOR:
+        copi_signal_send(signal->from, copi_signal_new(SIGNAL_DOWN, self, signal->serial,
+                                                       COP_NOPROC));
+        break;
+    default:
+        break;
+    }
+    copi_signal_free(signal);
+}
+
+/* ---- receiving ----------------------------------------------------------------------------- */
+
+static void append(struct process *process, struct signal *signal)
+{
+    signal->next = NULL;
+    *process->mailbox_end = signal;
+    process->mailbox_end = &signal->next;
+    process->mailbox_length++;
+}
+
+/* Takes the signal at *cursor out of the mailbox. */
+static struct signal *detach(struct process *process, struct signal **cursor)
+{
+    struct signal *signal = *cursor;
+    *cursor = signal->next;
+    if (process->mailbox_end == &signal->next)
+        process->mailbox_end = cursor;
+    if (process->mark == &signal->next)
+        process->mark = cursor;
+    process->mailbox_length--;
+    signal->next = NULL;
+    return signal;
+}
+
+/* The table of exit signals (OTP's; docs/internals/processes.md): a message, nothing, or
+ * death with the reason returned, which the caller then owns. */
+static const cop_reason *exit_received(struct process *process, struct signal *signal)
+{
+    bool linked = signal->kind == SIGNAL_EXIT_LINKED;
+    const cop_reason *reason = signal->reason;
+    const cop_reason *death = NULL;
+    if (linked && !copi_link_take(process, signal->from)) {
+        copi_signal_free(signal);
+        return NULL;
+    }
+    if (!linked && cop_reason_is(reason, "kill")) {
+        death = COP_KILLED;
+    } else if (process->flags & PROCESS_TRAPS) {
+        copi_signal_to_exit_message(signal);
+        append(process, signal);
+        return NULL;
+    } else if (!cop_reason_is(reason, "normal") ||
+               (!linked && cop_pid_equal(signal->from, copi_pid(process)))) {
+        death = cop_reason_ref(reason);
+    }
+    copi_signal_free(signal);
+    return death;
+}
+
+static void message_received(struct process *process, struct signal *signal)
+{
+    if (signal->flags & SIGNAL_FROM_TIMER) {
+        struct relation *timer =
+            copi_relation_find(process, RELATION_TIMER, signal->message.ref);
+        if (timer != NULL)
+            copi_relation_remove(process, timer);
+    }
+    if (signal->alias != 0 && !copi_alias_accepts(process, signal->alias))
+        copi_signal_free(signal);
+    else
+        append(process, signal);
+}
+
+static void timer_done_received(struct process *process, struct signal *signal)
+{
+    struct relation *timer = copi_relation_find(process, RELATION_TIMER, signal->serial);
+    if (timer != NULL)
+        copi_relation_remove(process, timer);
+    copi_signal_free(signal);
+}
+
+/* Handles one signal; returns a reason to die, owned, or NULL. */
+static const cop_reason *receive(struct process *process, struct signal *signal)
+{
+    if (signal->target != copi_pid(process).bits) {
+        copi_signal_dead(signal);   /* meant for the slot's former process */
+        return NULL;
+    }
+    switch ((enum signal_kind)signal->kind) {
+    case SIGNAL_MESSAGE: message_received(process, signal); break;
+    case SIGNAL_EXIT:
+    case SIGNAL_EXIT_LINKED: return exit_received(process, signal);
+    case SIGNAL_LINK: copi_link_received(process, signal); break;
+    case SIGNAL_UNLINK: copi_unlink_received(process, signal); break;
+    case SIGNAL_UNLINK_ACK: copi_unlink_ack_received(process, signal); break;
+    case SIGNAL_MONITOR: copi_monitor_received(process, signal); break;
+    case SIGNAL_DEMONITOR: copi_demonitor_received(process, signal); break;
+    case SIGNAL_DOWN:
+        if (copi_down_received(process, signal))
+            append(process, signal);
+        else
+            copi_signal_free(signal);
+        break;
+    case SIGNAL_TIMER_DONE: timer_done_received(process, signal); break;
+    }
+    return NULL;
+}
+
+/* All that has arrived, oldest first. */
+static struct signal *take_incoming(struct process *process, struct signal *leave)
+{
+    struct signal *newest = atomic_exchange_explicit(&process->incoming, leave, memory_order_acquire);
+    struct signal *oldest = NULL;
+    COP_ASSERT(newest != COPI_CLOSED);
+    while (newest != NULL) {
+        struct signal *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+void copi_mailbox_drain(struct process *process)
+{
+    if (atomic_load_explicit(&process->incoming, memory_order_seq_cst) == NULL ||
+        (process->flags & PROCESS_DYING) != 0)
+        return;
+    struct scheduler *scheduler = copi_scheduler;
+    const cop_reason *death = NULL;
+    copi_enter(scheduler);
+    struct signal *list = take_incoming(process, NULL);
+    while (list != NULL && death == NULL) {
+        struct signal *signal = list;
+        list = signal->next;
+        death = receive(process, signal);
+    }
+    process->pending = list;
+    copi_leave(scheduler);
+    if (death != NULL)
+        copi_exit_by_signal(death);
+    COP_ASSERT(process->pending == NULL);
+}
+
+struct signal *copi_mailbox_first(struct process *process)
+{
+    copi_mailbox_drain(process);
+    return process->mailbox == NULL ? NULL : detach(process, &process->mailbox);
+}
+
+/* A request's ref is its caller's, whose serials count like this process's own. */
+static bool has_ref(const struct process *process, const cop_message *message, cop_ref ref)
+{
+    return message->ref == ref.serial && message->kind != COP_CALL_REQUEST &&
+           cop_pid_equal(ref.owner, copi_pid(process));
+}
+
+static bool matches(const struct process *process, const struct signal *signal,
+                    const cop_match *match)
+{
+    const cop_message *message = &signal->message;
+    if (match == NULL)
+        return true;
+    if (match->type != NULL && message->type != match->type)
+        return false;
+    if (match->ref.serial != 0 && !has_ref(process, message, match->ref))
+        return false;
+    return cop_pid_is_none(match->from) || cop_pid_equal(message->from, match->from);
+}
+
+/* Where a receive starts to look: behind what was there before its reference was made. */
+static struct signal **start(struct process *process, const cop_match *match)
+{
+    if (match != NULL && match->ref.serial != 0 && (process->flags & PROCESS_MARK) != 0 &&
+        process->mark_serial == match->ref.serial)
+        return process->mark;
+    return &process->mailbox;
+}
+
+struct signal *copi_mailbox_take(struct process *process, const cop_match *match, int64_t deadline)
+{
+    if (process->flags & PROCESS_DYING)
+        copi_exit(COP_NORMAL);          /* a deferred action must not wait: it ends here */
+    if (--copi_scheduler->budget <= 0)
+        copi_switch(EVENT_YIELD);
+    copi_mailbox_drain(process);
+    struct signal *found = NULL;
+    struct signal **cursor = start(process, match);
+    for (;;) {
+        while (*cursor != NULL && !matches(process, *cursor, match))
+            cursor = &(*cursor)->next;
+        if (*cursor != NULL) {
+            found = detach(process, cursor);
+            break;
+        }
+        if (deadline != COPI_NEVER && copi_now() >= deadline)
+            break;
+        if (deadline != COPI_NEVER && process->timer.deadline != deadline &&
+            !copi_timer_arm(&process->timer, TIMER_WAIT, deadline))
+            cop_raise("enomem: no memory for a timer");
+        copi_switch(EVENT_WAIT);
+        copi_mailbox_drain(process);
+    }
+    copi_timer_disarm(&process->timer);
+    return found;
+}
+
+void copi_mailbox_mark(struct process *process, uint64_t serial)
+{
+    copi_mailbox_drain(process);
+    process->mark = process->mailbox_end;
+    process->mark_serial = serial;
+    process->flags |= PROCESS_MARK;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void free_list(struct signal *list, void (*end)(struct signal *))
+{
+    while (list != NULL) {
+        struct signal *next = list->next;
+        end(list);
+        list = next;
+    }
+}
+
+void copi_mailbox_free(struct process *process)
+{
+    free_list(process->mailbox, copi_signal_free);
+    process->mailbox = NULL;
+    process->mailbox_end = &process->mailbox;
+    process->mailbox_length = 0;
+}
+
+void copi_mailbox_close(struct process *process)
+{
+    struct signal *pending = process->pending;
+    process->pending = NULL;
+    free_list(pending, copi_signal_dead);
+    free_list(take_incoming(process, COPI_CLOSED), copi_signal_dead);
+}
+
+/* ---- the public side ----------------------------------------------------------------------------- */
+
+cop_message *cop_take(const cop_match *match, int64_t timeout_ms)
+{
+    struct process *self = copi_self_checked("cop_take");
+    struct signal *signal = copi_mailbox_take(self, match, copi_deadline(timeout_ms));
+    return signal == NULL ? NULL : &signal->message;
+}
+
+const cop_message *cop_receive_match(const cop_match *match, int64_t timeout_ms)
+{
+    struct process *self = copi_self_checked("cop_receive");
+    struct signal *old = self->received;
+    self->received = NULL;
+    if (old != NULL)
+        copi_signal_free(old);
+    self->received = copi_mailbox_take(self, match, copi_deadline(timeout_ms));
+    return self->received == NULL ? NULL : &self->received->message;
+}
+
+const cop_message *cop_receive(int64_t timeout_ms)
+{
+    return cop_receive_match(NULL, timeout_ms);
+}
+
+size_t cop_mailbox_length(void)
+{
+    struct process *self = copi_self_checked("cop_mailbox_length");
+    copi_mailbox_drain(self);
+    return self->mailbox_length;
+}

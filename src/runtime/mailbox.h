@@ -1,0 +1,35 @@
+/* mailbox.h - the way of a signal into a process.
+ *
+ * incoming is a stack that any thread pushes on (Treiber, 1986) and that the owner takes whole,
+ * so there is no ABA: nothing is ever popped singly.  The push that finds it empty wakes
+ * the owner.  The owner turns what it took around, handles all kinds but messages at
+ * once, and appends messages to its mailbox. */
+#ifndef COPI_MAILBOX_H
+#define COPI_MAILBOX_H
+
+#include "process.h"
+
+/* [any thread] Sends a signal to whoever has that pid; to the dead, it is answered or freed. */
+void copi_signal_send(cop_pid target, struct signal *signal);
+
+/* [process] Handles everything that has arrived.  Ends the process if a signal is deadly. */
+void copi_mailbox_drain(struct process *process);
+
+/* [process] The first message, or NULL; takes it out. */
+struct signal *copi_mailbox_first(struct process *process);
+
+/* [process] [may block] The first that matches before the deadline; see cop_take. */
+struct signal *copi_mailbox_take(struct process *process, const cop_match *match, int64_t deadline);
+
+/* [process] A receive by this fresh reference may start behind what is there now. */
+void copi_mailbox_mark(struct process *process, uint64_t serial);
+
+/* At the end: frees all messages; and answers, as the dead do, what was not handled.
+ * After close, nothing can be sent to the process. */
+void copi_mailbox_free(struct process *process);
+void copi_mailbox_close(struct process *process);
+
+/* Answers one signal as the dead do, and frees it. */
+void copi_signal_dead(struct signal *signal);
+
+#endif

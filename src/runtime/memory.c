@@ -1,0 +1,146 @@
+/* memory.c - what a process owns: memory, deferred actions; and shared buffers. */
+#include "memory.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <coppice/memory.h>
+
+#include "../base/assert.h"
+#include "reason.h"
+#include "scheduler.h"
+
+void *cop_realloc(void *block, size_t size)
+{
+    struct process *self = copi_self_checked("cop_alloc");
+    copi_enter(copi_scheduler);
+    void *result = block == NULL
+                       ? copi_arena_alloc(&self->arena, copi_slab(), size)
+                       : copi_arena_realloc(&self->arena, copi_slab(), block, size);
+    copi_leave(copi_scheduler);
+    if (result == NULL)
+        copi_exit(&copi_reason_enomem);
+    return result;
+}
+
+void *cop_alloc(size_t size)
+{
+    return cop_realloc(NULL, size);
+}
+
+char *cop_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(cop_alloc(size), text, size);
+}
+
+void cop_free(void *block)
+{
+    struct process *self = copi_self_checked("cop_free");
+    copi_enter(copi_scheduler);
+    copi_arena_free(self->arena, block);
+    copi_leave(copi_scheduler);
+}
+
+size_t cop_memory_used(void)
+{
+    return copi_arena_used(copi_self_checked("cop_memory_used")->arena);
+}
+
+/* ---- deferred actions ------------------------------------------------------------------------ */
+
+struct cop_deferred {
+    struct cop_deferred *older, *newer;
+    cop_cleanup *action;
+    void *argument;
+};
+
+cop_deferred *cop_defer(cop_cleanup *action, void *argument)
+{
+    struct process *self = copi_self_checked("cop_defer");
+    cop_deferred *deferred = cop_alloc(sizeof *deferred);
+    deferred->action = action;
+    deferred->argument = argument;
+    deferred->older = self->deferred;
+    if (self->deferred != NULL)
+        self->deferred->newer = deferred;
+    self->deferred = deferred;
+    return deferred;
+}
+
+static void take_off(struct process *process, cop_deferred *deferred)
+{
+    if (deferred->newer != NULL)
+        deferred->newer->older = deferred->older;
+    else
+        process->deferred = deferred->older;
+    if (deferred->older != NULL)
+        deferred->older->newer = deferred->newer;
+}
+
+void cop_undefer(cop_deferred *deferred, bool run)
+{
+    struct process *self = copi_self_checked("cop_undefer");
+    cop_cleanup *action = deferred->action;
+    void *argument = deferred->argument;
+    take_off(self, deferred);
+    cop_free(deferred);
+    if (run)
+        action(argument);
+}
+
+void copi_deferred_run(struct process *process)
+{
+    while (process->deferred != NULL)
+        cop_undefer(process->deferred, true);
+}
+
+/* ---- shared buffers ----------------------------------------------------------------------------- */
+
+struct cop_buffer {
+    _Atomic size_t references;
+    size_t size;
+    char bytes[];
+};
+
+cop_buffer *cop_buffer_new(const void *bytes, size_t size)
+{
+    cop_buffer *buffer = malloc(sizeof *buffer + size);
+    if (buffer == NULL)
+        return NULL;
+    atomic_init(&buffer->references, 1);
+    buffer->size = size;
+    if (size > 0)
+        memcpy(buffer->bytes, bytes, size);
+    return buffer;
+}
+
+cop_buffer *cop_buffer_ref(cop_buffer *buffer)
+{
+    atomic_fetch_add_explicit(&buffer->references, 1, memory_order_relaxed);
+    return buffer;
+}
+
+/* Release on the way down, acquire at zero: as cop_reason_unref. */
+void cop_buffer_unref(cop_buffer *buffer)
+{
+    if (buffer != NULL &&
+        atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) == 1)
+        free(buffer);
+}
+
+const void *cop_buffer_bytes(const cop_buffer *buffer)
+{
+    return buffer->bytes;
+}
+
+size_t cop_buffer_size(const cop_buffer *buffer)
+{
+    return buffer->size;
+}
+
+void cop_buffer_drop(void *payload)
+{
+    cop_buffer_unref(*(cop_buffer **)payload);
+}

@@ -1,0 +1,170 @@
+/* message.c - making, freeing and sending messages and signals. */
+#include <coppice/process.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/assert.h"
+#include "../base/slab.h"
+#include "mailbox.h"
+#include "reason.h"
+#include "scheduler.h"
+
+/* ---- the runtime's own types --------------------------------------------------------- */
+
+static void drop_exit(void *payload)
+{
+    cop_reason_unref(((cop_exit_message *)payload)->reason);
+}
+
+static void drop_down(void *payload)
+{
+    cop_down_message *down = payload;
+    cop_reason_unref(down->reason);
+    free((char *)down->name);
+}
+
+const cop_message_type cop_type_cop_exit_message = { "cop_exit_message", sizeof(cop_exit_message),
+                                                     drop_exit };
+const cop_message_type cop_type_cop_down_message = { "cop_down_message", sizeof(cop_down_message),
+                                                     drop_down };
+const cop_message_type cop_type_cop_timeout_message = { "cop_timeout_message",
+                                                        sizeof(cop_timeout_message), NULL };
+
+/* ---- blocks ------------------------------------------------------------------------------ */
+
+static struct signal *block_new(size_t payload)
+{
+    struct scheduler *scheduler = copi_scheduler;
+    uint8_t class;
+    copi_enter(scheduler);
+    struct signal *signal = copi_slab_take(copi_slab(), sizeof *signal + payload, &class);
+    copi_leave(scheduler);
+    if (signal == NULL) {
+        if (copi_self() != NULL && scheduler->critical == 0)
+            copi_exit(&copi_reason_enomem);
+        return NULL;
+    }
+    memset(signal, 0, sizeof *signal);
+    signal->block_class = class;
+    return signal;
+}
+
+struct signal *copi_signal_new(enum signal_kind kind, cop_pid from, uint64_t serial,
+                               const cop_reason *reason)
+{
+    size_t payload = kind == SIGNAL_EXIT || kind == SIGNAL_EXIT_LINKED ? sizeof(cop_exit_message)
+                     : kind == SIGNAL_DOWN                             ? sizeof(cop_down_message)
+                                                                       : 0;
+    struct signal *signal = block_new(payload);
+    COP_ASSERT(signal != NULL);
+    signal->kind = (uint8_t)kind;
+    signal->from = from;
+    signal->serial = serial;
+    signal->reason = reason;
+    return signal;
+}
+
+void copi_signal_free(struct signal *signal)
+{
+    if (signal->kind == SIGNAL_MESSAGE) {
+        if (signal->message.type->drop != NULL)
+            signal->message.type->drop(cop_payload(&signal->message));
+    } else {
+        cop_reason_unref(signal->reason);
+    }
+    struct scheduler *scheduler = copi_scheduler;
+    copi_enter(scheduler);
+    copi_slab_give(copi_slab(), signal, signal->block_class);
+    copi_leave(scheduler);
+}
+
+/* From here on the signal is a message; its fields are read before they are overwritten. */
+static void *become_message(struct signal *signal, const cop_message_type *type, cop_pid from,
+                            uint64_t ref)
+{
+    signal->kind = SIGNAL_MESSAGE;
+    memset(&signal->message, 0, sizeof signal->message);
+    signal->message.type = type;
+    signal->message.from = from;
+    signal->message.ref = ref;
+    signal->message.size = (uint32_t)type->size;
+    return cop_payload(&signal->message);
+}
+
+void copi_signal_to_exit_message(struct signal *signal)
+{
+    cop_exit_message content = { .from = signal->from, .reason = signal->reason };
+    memcpy(become_message(signal, &cop_type_cop_exit_message, content.from, 0), &content,
+           sizeof content);
+}
+
+void copi_signal_to_down_message(struct signal *signal, char *name)
+{
+    cop_down_message content = {
+        .ref = { { signal->target }, signal->serial },
+        .pid = signal->from, .name = name, .reason = signal->reason,
+    };
+    memcpy(become_message(signal, &cop_type_cop_down_message, content.pid, content.ref.serial),
+           &content, sizeof content);
+}
+
+/* ---- the public side ----------------------------------------------------------------------- */
+
+cop_message *cop_message_new(const cop_message_type *type, const void *payload, size_t extra)
+{
+    COP_ASSERT(type->size + extra <= UINT32_MAX);
+    struct signal *signal = block_new(type->size + extra);
+    if (signal == NULL)
+        return NULL;
+    signal->kind = SIGNAL_MESSAGE;
+    signal->message.type = type;
+    signal->message.from = cop_self();
+    signal->message.size = (uint32_t)(type->size + extra);
+    if (payload != NULL)
+        memcpy(cop_payload(&signal->message), payload, type->size + extra);
+    else
+        memset(cop_payload(&signal->message), 0, type->size + extra);
+    return &signal->message;
+}
+
+void cop_message_free(cop_message *message)
+{
+    if (message != NULL)
+        copi_signal_free(copi_signal_of(message));
+}
+
+const void *cop_message_expect(const cop_message *message, const cop_message_type *type)
+{
+    const void *payload = cop_message_get(message, type);
+    if (payload == NULL)
+        cop_raise("bad_message: expected %s, got %s", type->name,
+                  message == NULL ? "none" : message->type->name);
+    return payload;
+}
+
+int cop_send_message(cop_dest to, cop_message *message)
+{
+    if (message == NULL)
+        return COP_EINVAL;
+    struct signal *signal = copi_signal_of(message);
+    struct scheduler *scheduler = copi_scheduler;
+    cop_pid target = to.name != NULL ? cop_whereis(to.name) : to.pid;
+    if (to.name != NULL && cop_pid_is_none(target)) {
+        copi_signal_free(signal);
+        return COP_ENOPROC;
+    }
+    signal->alias = to.alias;
+    copi_enter(scheduler);
+    copi_signal_send(target, signal);
+    copi_leave(scheduler);
+    return COP_OK;
+}
+
+int cop_pid_format(cop_pid pid, char *buffer, size_t size)
+{
+    return snprintf(buffer, size, "<%llu.%llu>",
+                    (unsigned long long)(pid.bits & ((1u << COPI_INDEX_BITS) - 1)),
+                    (unsigned long long)(pid.bits >> COPI_INDEX_BITS));
+}

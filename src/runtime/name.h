@@ -1,0 +1,17 @@
+/* name.h - registered names: one table under a readers-writer lock.
+ *
+ * Lock order: the names' lock is taken last and nothing else is taken under it. */
+#ifndef COPI_NAME_H
+#define COPI_NAME_H
+
+#include <stddef.h>
+
+struct process;
+
+void copi_names_init(void);
+void copi_names_deinit(void);
+
+/* At the end of a process, before its links and monitors hear. */
+void copi_name_release(struct process *process);
+
+#endif

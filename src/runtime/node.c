@@ -1,0 +1,232 @@
+/* node.c - starting and ending the node; its clock and its dice. */
+#include "node.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <coppice/timer.h>
+
+#include "../base/assert.h"
+#include "mailbox.h"
+#include "name.h"
+
+enum { MAX_PROCESSES = 4 * 1024 * 1024 };
+
+struct node copi_node;
+
+/* ---- time and chance --------------------------------------------------------------------- */
+
+int64_t copi_now(void)
+{
+    return copi_node.options.deterministic ? copi_node.virtual_ns
+                                           : copi_clock_ns() - copi_node.start_ns;
+}
+
+int64_t cop_now_ns(void)
+{
+    return copi_now();
+}
+
+int64_t cop_now_ms(void)
+{
+    return copi_now() / 1000000;
+}
+
+uint64_t cop_random(void)
+{
+    copi_self_checked("cop_random");
+    return copi_random_next(&copi_scheduler->random);
+}
+
+uint64_t cop_random_below(uint64_t n)
+{
+    copi_self_checked("cop_random_below");
+    COP_ASSERT(n > 0);
+    return copi_random_below(&copi_scheduler->random, n);
+}
+
+double cop_random_unit(void)
+{
+    copi_self_checked("cop_random_unit");
+    return copi_random_unit(&copi_scheduler->random);
+}
+
+/* ---- the end ---------------------------------------------------------------------------------- */
+
+static void kill(struct process *process)
+{
+    cop_pid pid = { atomic_load(&process->pid) };
+    if (!cop_pid_is_none(pid))
+        copi_signal_send(pid, copi_signal_new(SIGNAL_EXIT, COP_NO_PID, 0, COP_KILL));
+}
+
+/* The first process has ended: all others are killed.  From here on whoever is born is killed
+ * by its parent (process.c), so the last one goes and copi_node_empty is called. */
+void copi_node_main_ended(const cop_reason *reason)
+{
+    int halt = atomic_load(&copi_node.halt_status);
+    copi_node.status = halt >= 0 ? halt : cop_reason_abnormal(reason) ? COP_EDOWN : 0;
+    atomic_store(&copi_node.stopping, true);
+    copi_processes_each(kill);
+}
+
+void copi_node_empty(void)
+{
+    if (!atomic_load(&copi_node.stopping))
+        return;
+    atomic_store(&copi_node.running, false);
+    for (int i = 0; i < copi_node.schedulers; i++)
+        copi_unpark(&copi_node.scheduler[i].parker);
+}
+
+void cop_halt(int status)
+{
+    int none = -1;
+    if (atomic_compare_exchange_strong(&copi_node.halt_status, &none, status & 255))
+        cop_exit_process(copi_node.main, COP_KILL);
+}
+
+int cop_schedulers(void)
+{
+    return atomic_load(&copi_node.running) ? copi_node.schedulers : 0;
+}
+
+/* ---- the start ------------------------------------------------------------------------------------ */
+
+static bool scheduler_enter(struct scheduler *scheduler)
+{
+    copi_scheduler = scheduler;
+    copi_context_of_thread(&scheduler->context);
+    return copi_fault_enter(&scheduler->fault_thread);
+}
+
+static void scheduler_leave(struct scheduler *scheduler)
+{
+    copi_fault_leave(&scheduler->fault_thread);
+    copi_scheduler = NULL;
+}
+
+static void *scheduler_thread(void *argument)
+{
+    struct scheduler *scheduler = argument;
+    if (scheduler_enter(scheduler)) {
+        copi_scheduler_run(scheduler);
+        scheduler_leave(scheduler);
+    }
+    return NULL;
+}
+
+static int options_check(const cop_run_options *options)
+{
+    if (options->schedulers < 0 || options->schedulers > COPI_SCHEDULERS_MAX ||
+        options->max_processes >= (size_t)1 << COPI_INDEX_BITS)
+        return COP_EINVAL;
+    if (options->shuffle && !options->deterministic)
+        return COP_EINVAL;
+    return COP_OK;
+}
+
+static void options_fill(const cop_run_options *options)
+{
+    memset(&copi_node, 0, sizeof copi_node);
+    if (options != NULL)
+        copi_node.options = *options;
+    cop_run_options *filled = &copi_node.options;
+    if (filled->max_processes == 0)
+        filled->max_processes = MAX_PROCESSES;
+    if (filled->seed == 0 && !filled->deterministic)
+        filled->seed = copi_entropy();
+    int processors = copi_cpu_count();
+    if (processors > COPI_SCHEDULERS_MAX)
+        processors = COPI_SCHEDULERS_MAX;
+    copi_node.schedulers = filled->deterministic     ? 1
+                           : filled->schedulers == 0 ? processors
+                                                     : filled->schedulers;
+    atomic_store(&copi_node.halt_status, -1);
+    copi_node.start_ns = copi_clock_ns();
+}
+
+static int node_init(void)
+{
+    size_t count = (size_t)copi_node.schedulers;
+    copi_slab_init();
+    copi_names_init();
+    copi_stacks_init();
+    copi_node.scheduler = aligned_alloc(64, (count * sizeof(struct scheduler) + 63) / 64 * 64);
+    if (copi_node.scheduler == NULL)
+        goto no_schedulers;
+    if (!copi_processes_init(copi_node.options.max_processes))
+        goto no_processes;
+    for (int i = 0; i < copi_node.schedulers; i++) {
+        if (!copi_scheduler_init(&copi_node.scheduler[i], i, copi_node.options.seed)) {
+            while (i-- > 0)
+                copi_scheduler_deinit(&copi_node.scheduler[i]);
+            goto no_scheduler;
+        }
+    }
+    return COP_OK;
+
+no_scheduler:
+    copi_processes_deinit();
+no_processes:
+    free(copi_node.scheduler);
+no_schedulers:
+    copi_stacks_deinit();
+    copi_slab_deinit();
+    return COP_ENOMEM;
+}
+
+static void node_deinit(void)
+{
+    copi_names_deinit();
+    for (int i = 0; i < copi_node.schedulers; i++)
+        copi_scheduler_deinit(&copi_node.scheduler[i]);
+    copi_processes_deinit();
+    free(copi_node.scheduler);
+    copi_stacks_deinit();
+    copi_slab_deinit();
+}
+
+/* Threads for all schedulers but the first, which is the caller's; as many as the system gives. */
+static void run_schedulers(void)
+{
+    int started = 1;
+    for (; started < copi_node.schedulers; started++) {
+        struct scheduler *scheduler = &copi_node.scheduler[started];
+        if (pthread_create(&scheduler->thread, NULL, scheduler_thread, scheduler) != 0)
+            break;
+    }
+    copi_scheduler_run(&copi_node.scheduler[0]);
+    while (--started > 0)
+        pthread_join(copi_node.scheduler[started].thread, NULL);
+}
+
+int cop_run(cop_function *main_function, void *argument, const cop_run_options *options)
+{
+    static atomic_flag in_use = ATOMIC_FLAG_INIT;
+    int error = options == NULL ? COP_OK : options_check(options);
+    if (error != COP_OK || main_function == NULL)
+        return COP_EINVAL;
+    if (atomic_flag_test_and_set(&in_use))
+        return COP_ELIMIT;
+    options_fill(options);
+    error = node_init();
+    if (error != COP_OK)
+        goto out;
+    error = COP_ENOMEM;
+    if (scheduler_enter(&copi_node.scheduler[0])) {
+        copi_fault_install(copi_crash_hook);
+        atomic_store(&copi_node.running, true);
+        copi_node.main = cop_spawn_opt(main_function, argument, 0,
+                                       &(cop_spawn_options){ .label = "main" });
+        COP_ASSERT(!cop_pid_is_none(copi_node.main));
+        run_schedulers();
+        copi_fault_remove();
+        scheduler_leave(&copi_node.scheduler[0]);
+        error = copi_node.status;
+    }
+    node_deinit();
+out:
+    atomic_flag_clear(&in_use);
+    return error;
+}

@@ -1,0 +1,35 @@
+/* node.h - the running node: what all schedulers share. */
+#ifndef COPI_NODE_H
+#define COPI_NODE_H
+
+#include <stdatomic.h>
+
+#include <coppice/runtime.h>
+
+#include "scheduler.h"
+
+struct node {
+    cop_run_options options;
+    int schedulers;
+    struct scheduler *scheduler;         /* schedulers of them */
+    int64_t start_ns;
+    int64_t virtual_ns;                  /* deterministic: the clock, scheduler 0's */
+    _Atomic bool running;
+    _Atomic bool stopping;               /* every process is being killed, none is spawned */
+    _Atomic int idle;                    /* schedulers that are parked or about to be */
+    _Atomic int watchers;                /* those of them that look again by themselves */
+    cop_pid main;
+    int status;                          /* what cop_run returns */
+    _Atomic int halt_status;             /* given to cop_halt, or -1 */
+};
+
+extern struct node copi_node;
+
+/* The runtime's time. */
+int64_t copi_now(void);
+
+/* By the process table: the last process has gone; by process.c: the first one ends. */
+void copi_node_empty(void);
+void copi_node_main_ended(const cop_reason *reason);
+
+#endif

@@ -1,0 +1,343 @@
+/* process.c - the life of a process: spawn, exit, release. */
+#include "process.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <coppice/log.h>
+
+#include "../base/assert.h"
+#include "mailbox.h"
+#include "memory.h"
+#include "name.h"
+#include "node.h"
+#include "relation.h"
+#include "table.h"
+
+/* ---- who runs ----------------------------------------------------------------------------- */
+
+struct process *copi_self(void)
+{
+    return copi_scheduler == NULL ? NULL : copi_scheduler->current;
+}
+
+struct process *copi_self_checked(const char *function)
+{
+    struct process *self = copi_self();
+    if (self == NULL)
+        copi_broken("called outside of a process", function, 0);
+    return self;
+}
+
+cop_pid cop_self(void)
+{
+    struct process *self = copi_self();
+    return self == NULL ? COP_NO_PID : copi_pid(self);
+}
+
+cop_pid cop_parent(void)
+{
+    return copi_self_checked("cop_parent")->parent;
+}
+
+cop_ref cop_parent_alias(void)
+{
+    struct process *self = copi_self_checked("cop_parent_alias");
+    if (self->parent_alias == 0)
+        return COP_NO_REF;
+    cop_ref alias = { self->parent, self->parent_alias };
+    return alias;
+}
+
+bool cop_is_alive(cop_pid pid)
+{
+    return copi_process_alive(pid) != NULL;
+}
+
+size_t cop_process_count(void)
+{
+    return copi_processes_count();
+}
+
+void cop_set_label(const char *label)
+{
+    copi_self_checked("cop_set_label")->label = label;
+}
+
+const char *cop_label(void)
+{
+    return copi_self_checked("cop_label")->label;
+}
+
+bool cop_trap_exit(bool on)
+{
+    struct process *self = copi_self_checked("cop_trap_exit");
+    copi_mailbox_drain(self);     /* what has arrived was received under the old setting */
+    bool was = (self->flags & PROCESS_TRAPS) != 0;
+    if (on)
+        self->flags |= PROCESS_TRAPS;
+    else
+        self->flags &= ~(uint32_t)PROCESS_TRAPS;
+    return was;
+}
+
+/* ---- spawn ----------------------------------------------------------------------------------- */
+
+/* Reads the first and the last byte, so that a bad pointer faults in the caller's own code and
+ * not in the middle of a spawn. */
+static void probe(const void *argument, size_t size)
+{
+    if (size > 0) {
+        (void)*(const volatile char *)argument;
+        (void)*((const volatile char *)argument + size - 1);
+    }
+}
+
+static void init(struct process *process, cop_function *function, const void *argument,
+                 const cop_spawn_options *options, int stack_class)
+{
+    process->flags = options->trap_exit ? PROCESS_TRAPS : 0;
+    process->mailbox = NULL;
+    process->mailbox_end = &process->mailbox;
+    process->mailbox_length = 0;
+    process->home = 0;
+    process->stack_class = (uint8_t)stack_class;
+    process->pending = NULL;
+    process->mark = NULL;
+    process->mark_serial = 0;
+    process->stack = NULL;
+    process->entry.function = function;
+    process->argument = (void *)argument;
+    process->current = process->received = NULL;
+    memset(&process->timer, 0, sizeof process->timer);
+    process->timer.deadline = process->serve_deadline = COPI_NEVER;
+    memset(&process->relations, 0, sizeof process->relations);
+    process->last_serial = 0;
+    process->parent = cop_self();
+    process->parent_alias = 0;
+    atomic_store_explicit(&process->name, NULL, memory_order_relaxed);
+    process->deferred = NULL;
+    process->label = options->label;
+    process->exit_reason = NULL;
+}
+
+/* The argument's copy in the new process's memory, or the argument itself; false without memory. */
+static bool copy_argument(struct process *process, const void **argument, size_t size)
+{
+    process->arena = NULL;
+    if (size == 0)
+        return true;
+    void *copy = copi_arena_alloc(&process->arena, copi_slab(), size);
+    if (copy == NULL)
+        return false;
+    *argument = memcpy(copy, *argument, size);
+    return true;
+}
+
+/* Kills a process that was born while the node was being stopped; pairs with the sweep in
+ * node.c: it sets stopping and then reads pids, this wrote the pid and now reads stopping. */
+static void check_stopping(struct process *process)
+{
+    if (atomic_load(&copi_node.stopping)) {
+        cop_pid pid = copi_pid(process);
+        copi_signal_send(pid, copi_signal_new(SIGNAL_EXIT, COP_NO_PID, 0, COP_KILL));
+    }
+}
+
+static cop_pid spawn(cop_function *function, const void *argument, size_t size,
+                     const cop_spawn_options *options, int stack_class)
+{
+    struct scheduler *scheduler = copi_scheduler;
+    struct process *self = copi_self();
+    struct process *process = copi_slot_take(scheduler);
+    if (process == NULL)
+        return COP_NO_PID;
+    if (!copy_argument(process, &argument, size)) {
+        copi_slot_give(scheduler, process);
+        return COP_NO_PID;
+    }
+    init(process, function, argument, options, stack_class);
+    copi_slot_publish(process);
+    if (options->link)
+        copi_link_born(self, process);
+    if (options->monitor) {
+        enum cop_alias_mode alias = options->alias ? COP_ALIAS_DEMONITOR : COP_ALIAS_NONE;
+        cop_ref ref = copi_monitor_born(self, process, alias);
+        if (options->alias)
+            process->parent_alias = ref.serial;
+        if (options->ret_ref != NULL)
+            *options->ret_ref = ref;
+    }
+    check_stopping(process);
+    cop_pid pid = copi_pid(process);
+    copi_enqueue(process);
+    return pid;
+}
+
+cop_pid cop_spawn_opt(cop_function *function, const void *argument, size_t size,
+                      const cop_spawn_options *options)
+{
+    struct process *self = copi_self();
+    int stack_class = copi_stack_class(options->stack_bytes);
+    if (!atomic_load_explicit(&copi_node.running, memory_order_relaxed) || function == NULL ||
+        stack_class < 0 || ((options->link || options->monitor) && self == NULL))
+        return COP_NO_PID;
+    probe(argument, size);
+    if (options->monitor)
+        copi_mailbox_mark(self, self->last_serial + 1);
+    copi_enter(copi_scheduler);
+    cop_pid pid = spawn(function, argument, size, options, stack_class);
+    copi_leave(copi_scheduler);
+    return pid;
+}
+
+cop_pid cop_spawn(cop_function *function, const void *argument, size_t size)
+{
+    return cop_spawn_opt(function, argument, size, &(cop_spawn_options){ .link = false });
+}
+
+cop_pid cop_spawn_link(cop_function *function, const void *argument, size_t size)
+{
+    return cop_spawn_opt(function, argument, size, &(cop_spawn_options){ .link = true });
+}
+
+cop_pid cop_spawn_monitor(cop_function *function, const void *argument, size_t size,
+                          cop_ref *ret_ref)
+{
+    return cop_spawn_opt(function, argument, size,
+                         &(cop_spawn_options){ .monitor = true, .ret_ref = ret_ref });
+}
+
+/* ---- serving, yielding, sleeping ------------------------------------------------------------- */
+
+void cop_become(cop_handler *handler, void *state)
+{
+    struct process *self = copi_self_checked("cop_become");
+    self->entry.handler = handler;
+    self->argument = state;
+    self->flags |= PROCESS_SERVES;
+    copi_switch(EVENT_BECOME);
+    __builtin_unreachable();
+}
+
+void cop_become_timeout(int64_t timeout_ms)
+{
+    struct process *self = copi_self_checked("cop_become_timeout");
+    self->serve_deadline = copi_deadline(timeout_ms);
+}
+
+void cop_message_keep(cop_message *message)
+{
+    struct process *self = copi_self_checked("cop_message_keep");
+    COP_ASSERT(self->current != NULL && message == &self->current->message);
+    self->flags |= PROCESS_KEPT;
+}
+
+void cop_yield(void)
+{
+    struct process *self = copi_self_checked("cop_yield");
+    copi_switch(EVENT_YIELD);
+    copi_mailbox_drain(self);
+}
+
+void cop_sleep(int64_t ms)
+{
+    static const cop_message_type nothing = { "nothing", 0, NULL };
+    struct process *self = copi_self_checked("cop_sleep");
+    copi_mailbox_take(self, &(cop_match){ .type = &nothing }, copi_deadline(ms));
+}
+
+/* ---- exit ---------------------------------------------------------------------------------------- */
+
+void copi_exit_by_signal(const cop_reason *reason)
+{
+    struct process *self = copi_self();
+    COP_ASSERT(self != NULL && copi_scheduler->critical == 0);
+    if (self->flags & PROCESS_DYING)
+        cop_reason_unref(reason);       /* a process ends once: the first reason stays */
+    else
+        self->exit_reason = reason;
+    copi_switch(EVENT_EXIT);
+    __builtin_unreachable();
+}
+
+void copi_exit(const cop_reason *reason)
+{
+    struct process *self = copi_self_checked("cop_exit");
+    if ((self->flags & PROCESS_DYING) == 0 && cop_reason_abnormal(reason))
+        self->flags |= PROCESS_REPORT;
+    copi_exit_by_signal(reason);
+}
+
+void cop_exit(const cop_reason *reason)
+{
+    copi_exit(reason);
+}
+
+void cop_raise(const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    copi_exit(cop_reason_error("%s", text));
+}
+
+void cop_exit_process(cop_pid pid, const cop_reason *reason)
+{
+    struct process *self = copi_self();
+    copi_enter(copi_scheduler);
+    copi_signal_send(pid, copi_signal_new(SIGNAL_EXIT, cop_self(), 0, reason));
+    copi_leave(copi_scheduler);
+    if (self != NULL && cop_pid_equal(pid, copi_pid(self)))
+        copi_mailbox_drain(self);       /* to itself it takes effect before this returns */
+}
+
+/* ---- the end ---------------------------------------------------------------------------------------- */
+
+void copi_process_cleanup(struct process *process)
+{
+    COP_ASSERT(process->flags & PROCESS_DYING);
+    if (process->flags & PROCESS_REPORT) {
+        process->flags &= ~(uint32_t)PROCESS_REPORT;   /* first: a sink that crashes ends here once */
+        cop_log(&(cop_log_event){
+            .level = COP_LOG_ERROR, .kind = COP_LOG_CRASH, .reason = process->exit_reason,
+            .message_type = process->current == NULL ? NULL : process->current->message.type->name });
+    }
+    copi_deferred_run(process);
+}
+
+static void free_messages(struct process *process)
+{
+    if (process->current != NULL && (process->flags & PROCESS_KEPT) == 0)
+        copi_signal_free(process->current);
+    if (process->received != NULL)
+        copi_signal_free(process->received);
+    process->current = process->received = NULL;
+    copi_mailbox_free(process);
+}
+
+/* What it owns goes first, newest kind of thing last acquired first where that can be told; then
+ * it stops to exist for others; then those who care are told. */
+void copi_process_finish(struct process *process)
+{
+    const cop_reason *reason = process->exit_reason;
+    cop_pid pid = copi_pid(process);
+    COP_ASSERT(reason != NULL && process->deferred == NULL && process->stack == NULL);
+    copi_timer_disarm(&process->timer);
+    copi_relations_stop_timers(process);
+    copi_name_release(process);
+    free_messages(process);
+    copi_arena_destroy(&process->arena, copi_slab());
+
+    atomic_store_explicit(&process->pid, 0, memory_order_release);
+    copi_mailbox_close(process);
+    if (cop_pid_equal(pid, copi_node.main))
+        copi_node_main_ended(reason);
+    copi_relations_tell(process, pid, reason);
+    process->exit_reason = NULL;
+    cop_reason_unref(reason);
+    copi_slot_retire(copi_scheduler, process);
+}

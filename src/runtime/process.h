@@ -1,0 +1,145 @@
+/* process.h - the process itself, and the table of all of them.
+ *
+ * All processes live in one reserved array, so that a pid's index leads to its process without
+ * a table; the memory stays a process's for ever (used again, never unmapped while the node
+ * runs), so a pointer found through a pid can always be read.  What it points to may be
+ * a successor by then: `pid` and signal.h's `target` tell.
+ *
+ * Pid: generation << 24 | index.  Generations start at 1, so no pid is 0; a generation has 40
+ * bits and is never used twice for an index.
+ *
+ * State, and who moves it (by compare-and-swap on `state`):
+ *
+ *      FREE --spawn--> RUNNABLE --scheduler--> RUNNING --scheduler--> WAITING
+ *                         ^                     |    ^ |                 |
+ *                         |                sender    | |                 |
+ *                         |                     v    | |                 |
+ *                         |                  NOTIFIED  +--finish--> FREE |
+ *                         +-----------------sender-----------------------+
+ *
+ *   RUNNABLE  is in exactly one run queue
+ *   RUNNING   a scheduler is in it; only that one touches the owner's fields
+ *   NOTIFIED  RUNNING, and a signal came since it last looked
+ *   WAITING   in no queue; its incoming stack was empty when it got here
+ *
+ * docs/internals/processes.md has the argument. */
+#ifndef COPI_PROCESS_H
+#define COPI_PROCESS_H
+
+#include <stdatomic.h>
+
+#include <coppice/process.h>
+
+#include "../base/arena.h"
+#include "../base/hash.h"
+#include "signal.h"
+#include "timer.h"
+
+enum { COPI_INDEX_BITS = 24 };
+
+enum process_state { STATE_FREE, STATE_RUNNABLE, STATE_RUNNING, STATE_NOTIFIED, STATE_WAITING };
+
+enum process_flag {
+    PROCESS_TRAPS = 1,         /* trap_exit */
+    PROCESS_SERVES = 2,        /* entry is a handler (cop_become) */
+    PROCESS_DYING = 4,         /* exit_reason is final; runs its deferred actions */
+    PROCESS_KEPT = 8,          /* the handler kept its message */
+    PROCESS_REPORT = 16,       /* a crash report is due */
+    PROCESS_MARK = 32          /* mark is set */
+};
+
+struct process {
+    /* -- written by the owner at birth and death, read by all -- */
+    _Atomic uint64_t pid;                  /* 0: not alive */
+
+    /* -- written by all -- */
+    _Atomic(struct signal *) incoming;     /* newest first; COPI_CLOSED when not alive */
+    _Atomic uint32_t state;
+
+    /* -- the owner's: the scheduler that runs it, or whoever moved it out of WAITING -- */
+    uint32_t flags;
+    struct process *next;                  /* in a run queue or among the free */
+    uint64_t generation;                   /* of the next pid of this slot */
+
+    struct signal *mailbox;                /* received and not taken, oldest first */
+    struct signal **mailbox_end;
+    uint32_t mailbox_length;
+    uint16_t home;                         /* the scheduler that its stack is pinned to */
+    uint8_t stack_class;
+    uint8_t reserved;
+    struct signal *pending;                /* drained behind a deadly signal: for the dead */
+    struct signal **mark;                  /* receives by mark_serial start here */
+    uint64_t mark_serial;
+
+    struct stack *stack;                   /* held while blocked; NULL: none */
+    union {
+        cop_function *function;
+        cop_handler *handler;
+    } entry;
+    void *argument;                        /* the function's, or the handler's state */
+    struct signal *current;                /* the message that the handler has */
+    struct signal *received;               /* the last cop_receive's message */
+    struct timer timer;                    /* of the current wait */
+    int64_t serve_deadline;                /* when the handler wants NULL */
+
+    struct hash relations;                 /* links, monitors, aliases, timers: relation.h */
+    uint64_t last_serial;
+    cop_pid parent;
+    uint64_t parent_alias;                 /* serial of the parent's reference, or 0 */
+    _Atomic(struct name *) name;           /* written under the names' lock */
+    struct arena *arena;
+    struct cop_deferred *deferred;
+    const char *label;
+    const cop_reason *exit_reason;
+};
+
+/* The incoming stack of a process that is not alive. */
+#define COPI_CLOSED ((struct signal *)(uintptr_t)1)
+
+/* ---- the table ------------------------------------------------------------------ */
+
+bool copi_processes_init(size_t limit);
+void copi_processes_deinit(void);
+
+/* The slot that a pid leads to, which may hold another process or none by now; NULL for a pid
+ * that never was.  [any thread] */
+struct process *copi_process_slot(cop_pid pid);
+
+/* The slot if that very process is alive now.  [any thread] */
+struct process *copi_process_alive(cop_pid pid);
+
+/* Calls visit for each living process.  [any thread] */
+void copi_processes_each(void (*visit)(struct process *));
+
+size_t copi_processes_count(void);
+
+static inline cop_pid copi_pid(const struct process *process)
+{
+    cop_pid pid = { atomic_load_explicit(&process->pid, memory_order_relaxed) };
+    return pid;
+}
+
+/* ---- life ------------------------------------------------------------------------- */
+
+/* The running process, or NULL. */
+struct process *copi_self(void);
+
+/* Ends the running process (reason taken over): by its own doing, which is reported when
+ * abnormal, or by a signal. */
+__attribute__((noreturn)) void copi_exit(const cop_reason *reason);
+__attribute__((noreturn)) void copi_exit_by_signal(const cop_reason *reason);
+
+/* On a stack of the process, in the state DYING: writes the report, runs what was deferred. */
+void copi_process_cleanup(struct process *process);
+
+/* Whether cleanup has anything to do. */
+static inline bool copi_process_needs_cleanup(const struct process *process)
+{
+    return process->deferred != NULL || (process->flags & PROCESS_REPORT) != 0;
+}
+
+/* By the scheduler, after cleanup: releases all that it owns, tells its links and monitors,
+ * frees the slot. */
+void copi_process_finish(struct process *process);
+
+#endif

@@ -1,0 +1,231 @@
+/* queue.c - see queue.h. */
+#include "queue.h"
+
+#include "../base/assert.h"
+#include "node.h"
+
+enum { STEAL_MAX = 32, WATCH_NS = 5000000 };
+
+/* ---- waking --------------------------------------------------------------------------------- */
+
+void copi_wake(struct process *process)
+{
+    uint32_t state = atomic_load(&process->state);
+    for (;;) {
+        if (state == STATE_WAITING) {
+            if (atomic_compare_exchange_weak(&process->state, &state, STATE_RUNNABLE)) {
+                copi_enqueue(process);
+                return;
+            }
+        } else if (state == STATE_RUNNING) {
+            if (atomic_compare_exchange_weak(&process->state, &state, STATE_NOTIFIED))
+                return;
+        } else {
+            return;   /* RUNNABLE, NOTIFIED: it will look.  FREE: nobody is there any more */
+        }
+    }
+}
+
+static void wake_one_idle(void)
+{
+    for (int i = 0; i < copi_node.schedulers; i++) {
+        struct scheduler *scheduler = &copi_node.scheduler[i];
+        if (atomic_load(&scheduler->parked)) {
+            copi_unpark(&scheduler->parker);
+            return;
+        }
+    }
+}
+
+void copi_enqueue(struct process *process)
+{
+    struct scheduler *self = copi_scheduler;
+    struct scheduler *home = process->stack != NULL ? &copi_node.scheduler[process->home]
+                             : self != NULL         ? self
+                                                    : &copi_node.scheduler[0];
+    struct run_queue *queue = &home->queue;
+    process->next = NULL;
+    copi_enter(self);
+    pthread_mutex_lock(&queue->lock);
+    if (queue->tail == NULL)
+        queue->head = process;
+    else
+        queue->tail->next = process;
+    queue->tail = process;
+    uint32_t length = atomic_fetch_add(&queue->length, 1) + 1;
+    pthread_mutex_unlock(&queue->lock);
+    if (home != self && atomic_load(&home->parked))
+        copi_unpark(&home->parker);
+    else if (atomic_load(&copi_node.idle) > 0 &&
+             (length > 1 || atomic_load(&copi_node.watchers) == 0))
+        wake_one_idle();
+    copi_leave(self);
+}
+
+/* ---- choosing ---------------------------------------------------------------------------------- */
+
+/* Unlinks the process behind `before` (NULL: the first); with the lock held. */
+static struct process *unlink_after(struct run_queue *queue, struct process *before)
+{
+    struct process *process = before == NULL ? queue->head : before->next;
+    if (before == NULL)
+        queue->head = process->next;
+    else
+        before->next = process->next;
+    if (queue->tail == process)
+        queue->tail = before;
+    process->next = NULL;
+    atomic_fetch_sub(&queue->length, 1);
+    return process;
+}
+
+static struct process *take_own(struct scheduler *scheduler)
+{
+    struct run_queue *queue = &scheduler->queue;
+    struct process *process = NULL, *before = NULL;
+    if (atomic_load_explicit(&queue->length, memory_order_relaxed) == 0)
+        return NULL;
+    pthread_mutex_lock(&queue->lock);
+    uint32_t length = atomic_load_explicit(&queue->length, memory_order_relaxed);
+    if (copi_node.options.shuffle && length > 1) {
+        uint64_t skip = copi_random_below(&scheduler->random, length);
+        for (process = queue->head; skip > 0; skip--, process = process->next)
+            before = process;
+    }
+    if (queue->head != NULL)
+        process = unlink_after(queue, before);
+    pthread_mutex_unlock(&queue->lock);
+    return process;
+}
+
+/* Moves up to half of a queue's stackless processes to `thief`; returns one of them. */
+static struct process *steal_from(struct scheduler *thief, struct run_queue *queue)
+{
+    struct process *stolen[STEAL_MAX], *before = NULL;
+    uint32_t count = 0;
+    pthread_mutex_lock(&queue->lock);
+    uint32_t length = atomic_load_explicit(&queue->length, memory_order_relaxed);
+    uint32_t wanted = (length + 1) / 2 < STEAL_MAX ? (length + 1) / 2 : STEAL_MAX;
+    struct process *process = queue->head;
+    for (uint32_t looked = 0; process != NULL && count < wanted && looked < 4 * STEAL_MAX; looked++) {
+        if (process->stack == NULL) {
+            process = process->next;
+            stolen[count++] = unlink_after(queue, before);
+        } else {
+            before = process;
+            process = process->next;
+        }
+    }
+    pthread_mutex_unlock(&queue->lock);
+    for (uint32_t i = 1; i < count; i++)
+        copi_enqueue(stolen[i]);
+    (void)thief;
+    return count == 0 ? NULL : stolen[0];
+}
+
+/* Whether there is something to take: two or more, or one whose scheduler has not moved since
+ * this one last watched. */
+static bool worth_stealing(struct scheduler *thief, struct scheduler *victim, bool watching)
+{
+    uint32_t length = atomic_load(&victim->queue.length);
+    return length > 1 ||
+           (watching && length == 1 &&
+            atomic_load_explicit(&victim->ticks, memory_order_relaxed) ==
+                thief->steal_ticks[victim->index]);
+}
+
+static struct process *steal(struct scheduler *scheduler, bool watching)
+{
+    int others = copi_node.schedulers;
+    int first = (int)copi_random_below(&scheduler->random, (uint64_t)others);
+    for (int i = 0; i < others; i++) {
+        struct scheduler *victim = &copi_node.scheduler[(first + i) % others];
+        if (victim == scheduler || !worth_stealing(scheduler, victim, watching))
+            continue;
+        struct process *process = steal_from(scheduler, &victim->queue);
+        if (process != NULL)
+            return process;
+    }
+    return NULL;
+}
+
+struct process *copi_queue_next(struct scheduler *scheduler)
+{
+    struct process *process = take_own(scheduler);
+    if (process == NULL && copi_node.schedulers > 1) {
+        process = steal(scheduler, scheduler->watched);
+        scheduler->watched = false;
+    }
+    return process;
+}
+
+/* ---- idling ------------------------------------------------------------------------------------------ */
+
+static bool work_in_sight(struct scheduler *scheduler)
+{
+    if (!atomic_load(&copi_node.running) || atomic_load(&scheduler->queue.length) > 0)
+        return true;
+    for (int i = 0; i < copi_node.schedulers; i++)
+        if (i != scheduler->index && worth_stealing(scheduler, &copi_node.scheduler[i], false))
+            return true;
+    return false;
+}
+
+static int64_t time_to_sleep(struct scheduler *scheduler, bool watching)
+{
+    int64_t first = atomic_load_explicit(&scheduler->timers.first, memory_order_relaxed);
+    int64_t sleep = watching ? WATCH_NS : -1;
+    if (first != COPI_NEVER) {
+        int64_t left = first - copi_now();
+        if (left < 0)
+            left = 0;
+        if (sleep < 0 || left < sleep)
+            sleep = left;
+    }
+    return sleep;
+}
+
+/* Becomes the watcher if others work and nobody watches. */
+static bool try_to_watch(struct scheduler *scheduler)
+{
+    int none = 0;
+    if (atomic_load(&copi_node.idle) == copi_node.schedulers ||
+        !atomic_compare_exchange_strong(&copi_node.watchers, &none, 1))
+        return false;
+    for (int i = 0; i < copi_node.schedulers; i++)
+        scheduler->steal_ticks[i] =
+            atomic_load_explicit(&copi_node.scheduler[i].ticks, memory_order_relaxed);
+    return true;
+}
+
+static void park(struct scheduler *scheduler)
+{
+    atomic_fetch_add(&copi_node.idle, 1);
+    atomic_store(&scheduler->parked, true);
+    bool watching = try_to_watch(scheduler);
+    if (!work_in_sight(scheduler))
+        copi_park(&scheduler->parker, time_to_sleep(scheduler, watching));
+    atomic_store(&scheduler->parked, false);
+    atomic_fetch_sub(&copi_node.idle, 1);
+    if (watching)
+        atomic_fetch_sub(&copi_node.watchers, 1);
+    scheduler->watched = watching;
+}
+
+/* Nothing can run before the next timer is due, so that is the time now. */
+static bool jump(struct scheduler *scheduler)
+{
+    int64_t first = atomic_load_explicit(&scheduler->timers.first, memory_order_relaxed);
+    if (first == COPI_NEVER || atomic_load(&scheduler->queue.length) > 0)
+        return false;
+    if (first > copi_node.virtual_ns)
+        copi_node.virtual_ns = first;
+    copi_timers_fire(&scheduler->timers, copi_node.virtual_ns);
+    return true;
+}
+
+void copi_scheduler_idle(struct scheduler *scheduler)
+{
+    if (!copi_node.options.deterministic || !jump(scheduler))
+        park(scheduler);
+}

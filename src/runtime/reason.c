@@ -1,0 +1,244 @@
+/* reason.c - exit reasons: immutable, counted, printable. */
+#define _GNU_SOURCE
+#include "reason.h"
+
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/assert.h"
+#include "../platform/fault.h"
+
+struct cop_reason {
+    _Atomic uint32_t references;   /* 0: static, never freed */
+    enum cop_reason_kind kind;
+    const char *text;              /* in the same block, or static */
+    const cop_reason *cause;       /* owned */
+    const cop_crash *crash;        /* in the same block */
+};
+
+#define STATIC_REASON(name_, text_) const cop_reason name_ = { 0, COP_REASON_ATOM, text_, NULL, NULL }
+STATIC_REASON(cop_reason_normal, "normal");
+STATIC_REASON(cop_reason_shutdown, "shutdown");
+STATIC_REASON(cop_reason_kill, "kill");
+STATIC_REASON(cop_reason_killed, "killed");
+STATIC_REASON(cop_reason_noproc, "noproc");
+STATIC_REASON(cop_reason_noconnection, "noconnection");
+STATIC_REASON(cop_reason_timeout, "timeout");
+STATIC_REASON(copi_reason_enomem, "enomem");
+
+static const cop_reason *const well_known[] = {
+    &cop_reason_normal, &cop_reason_shutdown, &cop_reason_kill,        &cop_reason_killed,
+    &cop_reason_noproc, &cop_reason_timeout,  &cop_reason_noconnection,
+};
+
+/* ---- making ----------------------------------------------------------------------- */
+
+/* A block with room for `room` bytes of text behind it; NULL without memory. */
+static cop_reason *reason_new(enum cop_reason_kind kind, size_t room, char **ret_text)
+{
+    cop_reason *reason = malloc(sizeof *reason + room);
+    if (reason == NULL)
+        return NULL;
+    memset(reason, 0, sizeof *reason);
+    atomic_init(&reason->references, 1);
+    reason->kind = kind;
+    *ret_text = (char *)(reason + 1);
+    reason->text = *ret_text;
+    return reason;
+}
+
+const cop_reason *cop_reason_atom(const char *name)
+{
+    for (size_t i = 0; i < sizeof well_known / sizeof *well_known; i++)
+        if (strcmp(well_known[i]->text, name) == 0)
+            return well_known[i];
+    char *text;
+    cop_reason *reason = reason_new(COP_REASON_ATOM, strlen(name) + 1, &text);
+    if (reason == NULL)
+        return &copi_reason_enomem;
+    memcpy(text, name, strlen(name) + 1);
+    return reason;
+}
+
+const cop_reason *cop_reason_error(const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    char *text;
+    cop_reason *reason = NULL;
+    if (length >= 0)
+        reason = reason_new(COP_REASON_ERROR, (size_t)length + 1, &text);
+    if (reason != NULL)
+        vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    return reason != NULL ? reason : &copi_reason_enomem;
+}
+
+const cop_reason *cop_reason_tuple(const char *atom, const cop_reason *cause)
+{
+    char *text;
+    cop_reason *reason = reason_new(COP_REASON_TUPLE, strlen(atom) + 1, &text);
+    if (reason == NULL) {
+        cop_reason_unref(cause);
+        return &copi_reason_enomem;
+    }
+    memcpy(text, atom, strlen(atom) + 1);
+    reason->cause = cause;
+    return reason;
+}
+
+const cop_reason *copi_reason_crash(const cop_crash *crash)
+{
+    size_t assertion = crash->assertion == NULL ? 0 : strlen(crash->assertion) + 1;
+    char *room;
+    cop_reason *reason = reason_new(COP_REASON_CRASH, sizeof *crash + assertion, &room);
+    if (reason == NULL)
+        return &copi_reason_enomem;
+    cop_crash *copy = (cop_crash *)(void *)room;
+    *copy = *crash;
+    if (assertion != 0)
+        copy->assertion = memcpy(copy + 1, crash->assertion, assertion);
+    reason->crash = copy;
+    reason->text = crash->assertion != NULL  ? "assert"
+                   : crash->stack_overflow ? "stack_overflow"
+                                           : copi_fault_name(crash->signal);
+    return reason;
+}
+
+const cop_reason *cop_reason_ref(const cop_reason *reason)
+{
+    if (reason != NULL && reason->references != 0)
+        atomic_fetch_add_explicit(&((cop_reason *)reason)->references, 1, memory_order_relaxed);
+    return reason;
+}
+
+/* The last holder must see everything that the others did: release on the way down, acquire
+ * at zero; the pair is with every other call of this function. */
+void cop_reason_unref(const cop_reason *reason)
+{
+    while (reason != NULL && reason->references != 0) {
+        cop_reason *counted = (cop_reason *)reason;
+        if (atomic_fetch_sub_explicit(&counted->references, 1, memory_order_acq_rel) != 1)
+            return;
+        const cop_reason *cause = counted->cause;
+        free(counted);
+        reason = cause;
+    }
+}
+
+/* ---- asking ----------------------------------------------------------------------------- */
+
+enum cop_reason_kind cop_reason_kind_of(const cop_reason *reason)
+{
+    return reason->kind;
+}
+
+const char *cop_reason_text(const cop_reason *reason)
+{
+    return reason->text;
+}
+
+const cop_reason *cop_reason_cause(const cop_reason *reason)
+{
+    return reason->cause;
+}
+
+const cop_crash *cop_reason_crash(const cop_reason *reason)
+{
+    return reason->crash;
+}
+
+bool cop_reason_is(const cop_reason *reason, const char *name)
+{
+    return reason->kind == COP_REASON_ATOM && strcmp(reason->text, name) == 0;
+}
+
+bool cop_reason_equal(const cop_reason *a, const cop_reason *b)
+{
+    for (; a != NULL && b != NULL && a != b; a = a->cause, b = b->cause)
+        if (a->kind != b->kind || strcmp(a->text, b->text) != 0)
+            return false;
+    return a == b;
+}
+
+bool cop_reason_abnormal(const cop_reason *reason)
+{
+    if (reason->kind == COP_REASON_TUPLE)
+        return strcmp(reason->text, "shutdown") != 0;
+    return !cop_reason_is(reason, "normal") && !cop_reason_is(reason, "shutdown");
+}
+
+/* ---- printing ------------------------------------------------------------------------------ */
+
+/* Appends to a buffer that may be too small: counts everything, writes what fits. */
+__attribute__((format(printf, 4, 5)))
+static void append(char *buffer, size_t size, int *length, const char *format, ...)
+{
+    size_t at = (size_t)*length < size ? (size_t)*length : size;
+    va_list arguments;
+    va_start(arguments, format);
+    int more = vsnprintf(size == 0 ? NULL : buffer + at, size - at, format, arguments);
+    va_end(arguments);
+    if (more > 0)
+        *length += more;
+}
+
+int cop_reason_format(const cop_reason *reason, char *buffer, size_t size)
+{
+    int length = 0;
+    if (size > 0)
+        buffer[0] = '\0';
+    for (; reason != NULL; reason = reason->cause) {
+        const char *prefix = reason->kind == COP_REASON_ERROR   ? "error:"
+                             : reason->kind == COP_REASON_CRASH ? "crash:"
+                                                                : "";
+        append(buffer, size, &length, "%s%s%s", prefix, reason->text,
+               reason->cause != NULL ? ":" : "");
+    }
+    return length;
+}
+
+/* A return address may be the first byte of the next function (behind a call that does not
+ * return), so the byte before it is looked up. */
+static void append_frame(char *buffer, size_t size, int *length, const void *address,
+                         bool is_return)
+{
+    Dl_info info;
+    if (is_return)
+        address = (const char *)address - 1;
+    if (dladdr(address, &info) != 0 && info.dli_sname != NULL)
+        append(buffer, size, length, "\n    %s+0x%zx", info.dli_sname,
+               (size_t)((const char *)address - (const char *)info.dli_saddr));
+    else if (dladdr(address, &info) != 0 && info.dli_fname != NULL)
+        append(buffer, size, length, "\n    %s(+0x%zx)", info.dli_fname,
+               (size_t)((const char *)address - (const char *)info.dli_fbase));
+    else
+        append(buffer, size, length, "\n    %p", address);
+}
+
+int cop_reason_format_crash(const cop_reason *reason, char *buffer, size_t size)
+{
+    const cop_crash *crash = reason->crash;
+    int length = 0;
+    if (size > 0)
+        buffer[0] = '\0';
+    if (crash == NULL)
+        return 0;
+    if (crash->assertion != NULL)
+        append(buffer, size, &length, "assertion failed: %s", crash->assertion);
+    else
+        append(buffer, size, &length, "%s%s", crash->stack_overflow ? "stack overflow, " : "",
+               copi_fault_name(crash->signal));
+    if (crash->assertion == NULL && crash->signal != 6)
+        append(buffer, size, &length, " (code %d) at address %p", crash->code, crash->address);
+    for (unsigned i = 0; i < crash->frames; i++)
+        append_frame(buffer, size, &length, crash->backtrace[i], i > 0 || crash->code == 0);
+    return length;
+}

@@ -1,0 +1,13 @@
+/* reason.h - making crash reasons, and exit reasons in general: reason.c has the struct. */
+#ifndef COPI_REASON_H
+#define COPI_REASON_H
+
+#include <coppice/reason.h>
+
+/* A reason from a crash; the assertion's text is copied. */
+const cop_reason *copi_reason_crash(const cop_crash *crash);
+
+/* The static reason for want of memory. */
+extern const cop_reason copi_reason_enomem;
+
+#endif

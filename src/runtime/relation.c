@@ -1,0 +1,373 @@
+/* relation.c - links, monitors and aliases: what the caller does, and what signals do. */
+#include "relation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/assert.h"
+#include "mailbox.h"
+#include "scheduler.h"
+
+/* ---- the table -------------------------------------------------------------------------- */
+
+struct relation *copi_relation_find(struct process *process, enum relation_kind kind, uint64_t key)
+{
+    struct hash_node *node = copi_hash_find(&process->relations, key);
+    while (node != NULL && ((struct relation *)node)->kind != kind)
+        node = copi_hash_again(node);
+    return (struct relation *)node;
+}
+
+struct relation *copi_relation_add(struct process *process, enum relation_kind kind, uint64_t key,
+                                   size_t size)
+{
+    uint8_t class;
+    struct relation *relation = copi_slab_take(copi_slab(), size, &class);
+    COP_ASSERT(relation != NULL);
+    memset(relation, 0, size);
+    relation->kind = (uint8_t)kind;
+    relation->block_class = class;
+    copi_hash_insert(&process->relations, &relation->node, key);
+    return relation;
+}
+
+static void relation_free(struct relation *relation)
+{
+    free(relation->name);
+    copi_slab_give(copi_slab(), relation, relation->block_class);
+}
+
+void copi_relation_remove(struct process *process, struct relation *relation)
+{
+    copi_hash_remove(&process->relations, &relation->node);
+    relation_free(relation);
+}
+
+uint64_t copi_serial(struct process *process)
+{
+    return ++process->last_serial;
+}
+
+static uint64_t watcher_key(cop_pid owner, uint64_t serial)
+{
+    return owner.bits ^ serial * 0x9e3779b97f4a7c15u;
+}
+
+/* ---- links ---------------------------------------------------------------------------------- */
+
+static struct relation *link_find(struct process *process, cop_pid peer)
+{
+    return copi_relation_find(process, RELATION_LINK, peer.bits);
+}
+
+static void link_add(struct process *process, cop_pid peer)
+{
+    copi_relation_add(process, RELATION_LINK, peer.bits, sizeof(struct relation));
+}
+
+void copi_link_received(struct process *process, struct signal *signal)
+{
+    if (link_find(process, signal->from) == NULL)
+        link_add(process, signal->from);
+    copi_signal_free(signal);
+}
+
+void copi_unlink_received(struct process *process, struct signal *signal)
+{
+    struct relation *link = link_find(process, signal->from);
+    if (link != NULL && link->serial == 0)
+        copi_relation_remove(process, link);
+    cop_pid self = copi_pid(process);
+    copi_signal_send(signal->from, copi_signal_new(SIGNAL_UNLINK_ACK, self, signal->serial, NULL));
+    copi_signal_free(signal);
+}
+
+void copi_unlink_ack_received(struct process *process, struct signal *signal)
+{
+    struct relation *link = link_find(process, signal->from);
+    if (link != NULL && link->serial == signal->serial)
+        copi_relation_remove(process, link);
+    copi_signal_free(signal);
+}
+
+bool copi_link_take(struct process *process, cop_pid peer)
+{
+    struct relation *link = link_find(process, peer);
+    if (link == NULL)
+        return false;
+    bool active = link->serial == 0;
+    copi_relation_remove(process, link);
+    return active;
+}
+
+void copi_link_born(struct process *parent, struct process *child)
+{
+    link_add(parent, copi_pid(child));
+    link_add(child, copi_pid(parent));
+}
+
+int cop_link(cop_pid pid)
+{
+    struct process *self = copi_self_checked("cop_link");
+    int error = COP_OK;
+    copi_enter(copi_scheduler);
+    struct relation *link = link_find(self, pid);
+    if (cop_pid_equal(pid, copi_pid(self))) {
+        /* linked to itself: nothing to do */
+    } else if (copi_process_alive(pid) == NULL) {
+        if (self->flags & PROCESS_TRAPS)
+            copi_signal_send(copi_pid(self), copi_signal_new(SIGNAL_EXIT, pid, 0, COP_NOPROC));
+        else
+            error = COP_ENOPROC;
+    } else if (link == NULL || link->serial != 0) {
+        if (link == NULL)
+            link_add(self, pid);
+        else
+            link->serial = 0;
+        copi_signal_send(pid, copi_signal_new(SIGNAL_LINK, copi_pid(self), 0, NULL));
+    }
+    copi_leave(copi_scheduler);
+    return error;
+}
+
+void cop_unlink(cop_pid pid)
+{
+    struct process *self = copi_self_checked("cop_unlink");
+    copi_enter(copi_scheduler);
+    struct relation *link = link_find(self, pid);
+    if (link != NULL && link->serial == 0) {
+        link->serial = copi_serial(self);
+        copi_signal_send(pid, copi_signal_new(SIGNAL_UNLINK, copi_pid(self), link->serial, NULL));
+    }
+    copi_leave(copi_scheduler);
+}
+
+/* ---- monitors --------------------------------------------------------------------------------- */
+
+static struct relation *watcher_find(struct process *process, cop_pid owner, uint64_t serial)
+{
+    struct hash_node *node = copi_hash_find(&process->relations, watcher_key(owner, serial));
+    for (; node != NULL; node = copi_hash_again(node)) {
+        struct relation *relation = (struct relation *)node;
+        if (relation->kind == RELATION_WATCHER && relation->serial == serial &&
+            cop_pid_equal(relation->other, owner))
+            return relation;
+    }
+    return NULL;
+}
+
+static void watcher_add(struct process *process, cop_pid owner, uint64_t serial)
+{
+    struct relation *watcher = copi_relation_add(process, RELATION_WATCHER,
+                                                 watcher_key(owner, serial), sizeof *watcher);
+    watcher->other = owner;
+    watcher->serial = serial;
+}
+
+void copi_monitor_received(struct process *process, struct signal *signal)
+{
+    watcher_add(process, signal->from, signal->serial);
+    copi_signal_free(signal);
+}
+
+void copi_demonitor_received(struct process *process, struct signal *signal)
+{
+    struct relation *watcher = watcher_find(process, signal->from, signal->serial);
+    if (watcher != NULL)
+        copi_relation_remove(process, watcher);
+    copi_signal_free(signal);
+}
+
+/* A monitor whose alias outlives it goes on as a plain alias. */
+static void monitor_off(struct process *process, struct relation *monitor)
+{
+    if (monitor->alias == COP_ALIAS_EXPLICIT)
+        monitor->kind = RELATION_ALIAS;
+    else
+        copi_relation_remove(process, monitor);
+}
+
+bool copi_down_received(struct process *process, struct signal *signal)
+{
+    struct relation *monitor = copi_relation_find(process, RELATION_MONITOR, signal->serial);
+    if (monitor == NULL)
+        return false;
+    char *name = monitor->name;
+    monitor->name = NULL;
+    copi_signal_to_down_message(signal, name);
+    monitor_off(process, monitor);
+    return true;
+}
+
+static struct relation *monitor_add(struct process *process, cop_pid target,
+                                    enum cop_alias_mode alias, uint64_t serial)
+{
+    struct relation *monitor =
+        copi_relation_add(process, RELATION_MONITOR, serial, sizeof *monitor);
+    monitor->other = target;
+    monitor->alias = (uint8_t)alias;
+    return monitor;
+}
+
+cop_ref copi_monitor_born(struct process *parent, struct process *child, enum cop_alias_mode alias)
+{
+    cop_ref ref = { copi_pid(parent), copi_serial(parent) };
+    monitor_add(parent, copi_pid(child), alias, ref.serial);
+    watcher_add(child, ref.owner, ref.serial);
+    return ref;
+}
+
+cop_ref cop_monitor_opt(cop_dest target, enum cop_alias_mode alias)
+{
+    struct process *self = copi_self_checked("cop_monitor");
+    cop_pid pid = target.name != NULL ? cop_whereis(target.name) : target.pid;
+    char *name = target.name != NULL ? strdup(target.name) : NULL;
+    cop_ref ref = { copi_pid(self), copi_serial(self) };
+    copi_mailbox_mark(self, ref.serial);
+    copi_enter(copi_scheduler);
+    if (cop_pid_equal(pid, ref.owner)) {
+        free(name);                      /* a monitor of oneself yields nothing */
+        if (alias != COP_ALIAS_NONE)
+            copi_relation_add(self, RELATION_ALIAS, ref.serial, sizeof(struct relation))->alias =
+                (uint8_t)alias;
+    } else {
+        monitor_add(self, pid, alias, ref.serial)->name = name;
+        if (copi_process_alive(pid) == NULL)
+            copi_signal_send(ref.owner, copi_signal_new(SIGNAL_DOWN, pid, ref.serial, COP_NOPROC));
+        else
+            copi_signal_send(pid, copi_signal_new(SIGNAL_MONITOR, ref.owner, ref.serial, NULL));
+    }
+    copi_leave(copi_scheduler);
+    return ref;
+}
+
+bool cop_demonitor(cop_ref ref)
+{
+    struct process *self = copi_self_checked("cop_demonitor");
+    if (!cop_pid_equal(ref.owner, copi_pid(self)))
+        return false;
+    copi_enter(copi_scheduler);
+    struct relation *monitor = copi_relation_find(self, RELATION_MONITOR, ref.serial);
+    struct relation *alias = copi_relation_find(self, RELATION_ALIAS, ref.serial);
+    if (monitor != NULL) {
+        cop_pid target = monitor->other;
+        monitor_off(self, monitor);
+        copi_signal_send(target, copi_signal_new(SIGNAL_DEMONITOR, ref.owner, ref.serial, NULL));
+    } else if (alias != NULL && alias->alias == COP_ALIAS_DEMONITOR) {
+        copi_relation_remove(self, alias);   /* of a monitor of oneself */
+    }
+    copi_leave(copi_scheduler);
+    return monitor != NULL;
+}
+
+bool cop_demonitor_flush(cop_ref ref)
+{
+    bool was_on = cop_demonitor(ref);
+    if (!was_on) {
+        cop_match down = { .type = COP_TYPE(cop_down_message), .ref = ref };
+        cop_message_free(cop_take(&down, 0));
+    }
+    return was_on;
+}
+
+/* ---- aliases ------------------------------------------------------------------------------------ */
+
+static struct relation *alias_find(struct process *process, uint64_t serial)
+{
+    struct relation *relation = copi_relation_find(process, RELATION_ALIAS, serial);
+    if (relation == NULL)
+        relation = copi_relation_find(process, RELATION_MONITOR, serial);
+    return relation != NULL && relation->alias != COP_ALIAS_NONE ? relation : NULL;
+}
+
+/* Takes a monitor off together with its alias, or the alias alone. */
+static void alias_off(struct process *process, struct relation *relation)
+{
+    if (relation->kind == RELATION_MONITOR) {
+        cop_pid self = copi_pid(process);
+        copi_signal_send(relation->other, copi_signal_new(SIGNAL_DEMONITOR, self,
+                                                          relation->node.key, NULL));
+    }
+    copi_relation_remove(process, relation);
+}
+
+bool copi_alias_accepts(struct process *process, uint64_t serial)
+{
+    struct relation *relation = alias_find(process, serial);
+    if (relation == NULL)
+        return false;
+    if (relation->alias == COP_ALIAS_REPLY)
+        alias_off(process, relation);
+    return true;
+}
+
+cop_ref cop_alias(enum cop_alias_mode mode)
+{
+    struct process *self = copi_self_checked("cop_alias");
+    cop_ref ref = { copi_pid(self), copi_serial(self) };
+    copi_mailbox_mark(self, ref.serial);
+    copi_enter(copi_scheduler);
+    copi_relation_add(self, RELATION_ALIAS, ref.serial, sizeof(struct relation))->alias =
+        (uint8_t)mode;
+    copi_leave(copi_scheduler);
+    return ref;
+}
+
+bool cop_unalias(cop_ref alias)
+{
+    struct process *self = copi_self_checked("cop_unalias");
+    if (!cop_pid_equal(alias.owner, copi_pid(self)))
+        return false;
+    copi_mailbox_drain(self);   /* what came through it earlier used it up, or is in already */
+    struct relation *relation = alias_find(self, alias.serial);
+    if (relation == NULL)
+        return false;
+    copi_enter(copi_scheduler);
+    if (relation->kind == RELATION_MONITOR)
+        relation->alias = COP_ALIAS_NONE;
+    else
+        copi_relation_remove(self, relation);
+    copi_leave(copi_scheduler);
+    return true;
+}
+
+/* ---- the end -------------------------------------------------------------------------------------- */
+
+struct death {
+    cop_pid pid;
+    const cop_reason *reason;
+};
+
+static void tell_link(struct hash_node *node, void *context)
+{
+    const struct relation *relation = (struct relation *)node;
+    const struct death *death = context;
+    cop_pid peer = { node->key };
+    if (relation->kind == RELATION_LINK && relation->serial == 0)
+        copi_signal_send(peer, copi_signal_new(SIGNAL_EXIT_LINKED, death->pid, 0,
+                                               cop_reason_ref(death->reason)));
+}
+
+/* Links first, as in OTP: who has got the down message knows that no exit signal is to come. */
+void copi_relations_tell(struct process *process, cop_pid pid, const cop_reason *reason)
+{
+    copi_hash_each(&process->relations, tell_link, &(struct death){ pid, reason });
+    struct hash_node *node;
+    while ((node = copi_hash_pop(&process->relations)) != NULL) {
+        struct relation *relation = (struct relation *)node;
+        switch ((enum relation_kind)relation->kind) {
+        case RELATION_WATCHER:
+            copi_signal_send(relation->other, copi_signal_new(SIGNAL_DOWN, pid, relation->serial,
+                                                              cop_reason_ref(reason)));
+            break;
+        case RELATION_MONITOR:
+            copi_signal_send(relation->other, copi_signal_new(SIGNAL_DEMONITOR, pid, node->key,
+                                                              NULL));
+            break;
+        case RELATION_LINK:
+        case RELATION_ALIAS:
+        case RELATION_TIMER: break;
+        }
+        relation_free(relation);
+    }
+}

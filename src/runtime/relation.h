@@ -1,0 +1,87 @@
+/* relation.h - links, monitors, aliases and timers of a process, in one table.
+ *
+ * Each side of a link or a monitor has its own record, changed only by its owner in
+ * reaction to signals; nothing is shared.  The key says where to look, the kind and the rest
+ * whether it is the one:
+ *
+ *   kind            key              what it says
+ *   LINK            peer's pid       linked; while `serial` is not 0, being unlinked
+ *   MONITOR         own serial       this process watches `other`
+ *   WATCHER         owner ^ serial   `other` watches this process, by its `serial`
+ *   ALIAS           own serial       messages through it are accepted
+ *   TIMER           own serial       a timer of this process; struct relation_timer
+ *
+ * Unlinking is in two phases (after OTP's): unlink marks the link with a new serial and sends
+ * UNLINK(serial); the peer drops its side and answers UNLINK_ACK(serial); then this side is
+ * dropped.  A link that is made again meanwhile clears the mark, so the late acknowledgement
+ * finds another serial and does nothing; an UNLINK that arrives while this side is being unlinked
+ * too leaves the mark, so that a LINK behind it is not taken for a new one. */
+#ifndef COPI_RELATION_H
+#define COPI_RELATION_H
+
+#include <coppice/process.h>
+
+#include "../base/hash.h"
+#include "timer.h"
+
+struct process;
+struct signal;
+
+enum relation_kind {
+    RELATION_LINK, RELATION_MONITOR, RELATION_WATCHER, RELATION_ALIAS, RELATION_TIMER
+};
+
+struct relation {
+    struct hash_node node;
+    uint64_t serial;           /* LINK: of the unlink under way; WATCHER: the watcher's */
+    cop_pid other;             /* MONITOR, WATCHER */
+    uint8_t kind;
+    uint8_t block_class;
+    uint8_t alias;             /* MONITOR, ALIAS: enum cop_alias_mode */
+    char *name;                /* MONITOR: the name it was made by, owned, or NULL */
+};
+
+struct relation_timer {
+    struct relation relation;
+    struct timer timer;
+    cop_pid owner;
+    cop_dest to;               /* to.name is owned */
+    struct signal *signal;     /* the message, until it fires; under the heap's lock */
+};
+
+/* The record, or NULL. */
+struct relation *copi_relation_find(struct process *process, enum relation_kind kind, uint64_t key);
+
+/* Adds and removes; add ends the process without memory. */
+struct relation *copi_relation_add(struct process *process, enum relation_kind kind, uint64_t key,
+                                   size_t size);
+void copi_relation_remove(struct process *process, struct relation *relation);
+
+/* A new serial for a reference of the process. */
+uint64_t copi_serial(struct process *process);
+
+/* What arriving signals do (mailbox.c calls them).  Each frees the signal unless it says
+ * otherwise. */
+void copi_link_received(struct process *process, struct signal *signal);
+void copi_unlink_received(struct process *process, struct signal *signal);
+void copi_unlink_ack_received(struct process *process, struct signal *signal);
+void copi_monitor_received(struct process *process, struct signal *signal);
+void copi_demonitor_received(struct process *process, struct signal *signal);
+
+/* Whether the link is active; drops this side's record. */
+bool copi_link_take(struct process *process, cop_pid peer);
+/* Turns a DOWN that is awaited into its message and returns true; else false. */
+bool copi_down_received(struct process *process, struct signal *signal);
+/* Whether a message through that alias may enter the mailbox; ends one-shot aliases. */
+bool copi_alias_accepts(struct process *process, uint64_t serial);
+
+/* Atomic with a spawn, before the child runs. */
+void copi_link_born(struct process *parent, struct process *child);
+cop_ref copi_monitor_born(struct process *parent, struct process *child, enum cop_alias_mode alias);
+
+/* At the end of a process: stops its timers; then, when all else is released, tells its links and
+ * monitors. */
+void copi_relations_stop_timers(struct process *process);
+void copi_relations_tell(struct process *process, cop_pid pid, const cop_reason *reason);
+
+#endif

@@ -1,0 +1,121 @@
+/* scheduler.h - threads that run processes.
+ *
+ * Each scheduler has a run queue under a lock.  It takes from its own first, then from the
+ * others' (never a process that holds a stack: that one is pinned to its home), then parks.
+ *
+ * A process runs on a stack of its own kind, never on the thread's.  The scheduler keeps one
+ * warm stack and lends it to whichever process runs next; the process hands it back when it
+ * is done or keeps it when it blocks in the middle. */
+#ifndef COPI_SCHEDULER_H
+#define COPI_SCHEDULER_H
+
+#include <pthread.h>
+
+#include "../base/random.h"
+#include "../base/slab.h"
+#include "../platform/fault.h"
+#include "../platform/platform.h"
+#include "crash.h"
+#include "process.h"
+#include "stack.h"
+#include "timer.h"
+
+enum { COPI_SCHEDULERS_MAX = 64, COPI_BUDGET = 1000 /* messages a turn */ };
+
+/* Why a process came back to its scheduler. */
+enum switch_event {
+    EVENT_NONE,
+    EVENT_WAIT,      /* wants a signal or its timer; keeps the stack */
+    EVENT_IDLE,      /* the same, but has done with the stack */
+    EVENT_YIELD,     /* wants to go on; keeps the stack */
+    EVENT_TURN,      /* wants to go on; has done with the stack */
+    EVENT_BECOME,    /* has become a server: its stack is to be started anew */
+    EVENT_END,       /* exit_reason is set; has done with the stack */
+    EVENT_EXIT,      /* exit_reason is set; its stack is to be started anew */
+    EVENT_CRASH      /* a fault; the scheduler's crash has it */
+};
+
+struct run_queue {
+    pthread_mutex_t lock;
+    struct process *head, *tail;
+    _Atomic uint32_t length;          /* written under the lock */
+};
+
+struct scheduler {
+    /* -- the owner's -- */
+    int index;
+    pthread_t thread;
+    struct process *current;
+    unsigned critical;                /* > 0: in the runtime's own work; no fault is contained */
+    char *stack_limit;                /* below: too little stack to start such work */
+    int budget;
+    struct context context;           /* the thread's own stack */
+    struct stack *stack;              /* the one in use */
+    struct stack *warm;               /* one of class 0 to lend next, or NULL */
+    struct stack_pool stacks;
+    struct slab_cache *slab;
+    struct random random;
+    struct crash_record crash;
+    struct fault_thread fault_thread;
+    uint64_t steal_ticks[COPI_SCHEDULERS_MAX];   /* the others' ticks when it began to watch */
+    bool watched;                     /* has just watched */
+    struct process *free_slots;       /* table.c's */
+    uint32_t free_count;
+    /* -- shared -- */
+    struct timer_heap timers;
+    struct run_queue queue;
+    struct parker parker;
+    _Atomic bool parked;
+    _Atomic uint64_t ticks;           /* processes run so far */
+};
+
+/* The calling thread's scheduler, or NULL.  Not to be kept over a switch by code whose stack
+ * may be entered by another thread (only scheduler.c's entry function is such code). */
+extern _Thread_local struct scheduler *copi_scheduler __attribute__((tls_model("initial-exec")));
+
+/* Brackets around the runtime's own work in a process: a fault inside means that the node is
+ * broken.  Entering makes sure that there is stack for it; if not, the process overflows here,
+ * where it does no harm. */
+__attribute__((noreturn)) void copi_stack_exhausted(void);
+
+static inline void copi_enter(struct scheduler *scheduler)
+{
+    if (scheduler != NULL) {
+        if ((char *)__builtin_frame_address(0) < scheduler->stack_limit &&
+            scheduler->critical == 0 && scheduler->current != NULL)
+            copi_stack_exhausted();
+        scheduler->critical++;
+    }
+}
+static inline void copi_leave(struct scheduler *scheduler)
+{
+    if (scheduler != NULL)
+        scheduler->critical--;
+}
+
+/* [process] Back to the scheduler.  Returns when the process runs again; never for IDLE, TURN,
+ * BECOME and EXIT. */
+void copi_switch(enum switch_event event);
+
+/* [process] The process that calls, which must exist, or the call has no meaning. */
+struct process *copi_self_checked(const char *function);
+
+/* [any thread] Wakes a process: a signal is there for it, or its timer has fired. */
+void copi_wake(struct process *process);
+
+/* [any thread] Puts a RUNNABLE process into a queue. */
+void copi_enqueue(struct process *process);
+
+/* Runs processes until the node ends. */
+void copi_scheduler_run(struct scheduler *scheduler);
+
+bool copi_scheduler_init(struct scheduler *scheduler, int index, uint64_t seed);
+void copi_scheduler_deinit(struct scheduler *scheduler);
+
+/* The slab of the calling thread, NULL if it has none. */
+static inline struct slab_cache *copi_slab(void)
+{
+    return copi_scheduler == NULL ? NULL : copi_scheduler->slab;
+}
+
+#endif

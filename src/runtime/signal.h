@@ -1,0 +1,67 @@
+/* signal.h - what travels between processes: messages, exits, links, monitors.
+ *
+ * A signal is one block from the sender's slab, pushed onto the receiver's incoming stack
+ * (mailbox.h) and given back to the slab of whoever has done with it.  Every kind goes the
+ * same way, so that the order between two processes holds over all kinds.
+ *
+ * `target` is the pid that was meant.  A process's memory is used again for another process
+ * (process.h), and a sender may have looked just before: the receiver compares, and treats
+ * what was meant for its predecessor as sent to the dead. */
+#ifndef COPI_SIGNAL_H
+#define COPI_SIGNAL_H
+
+#include <coppice/message.h>
+
+enum signal_kind {
+    SIGNAL_MESSAGE,      /* message */
+    SIGNAL_EXIT,         /* from, reason: exit/2 */
+    SIGNAL_EXIT_LINKED,  /* from, reason: a linked process ended */
+    SIGNAL_LINK,         /* from */
+    SIGNAL_UNLINK,       /* from, serial: to be acknowledged with the same serial */
+    SIGNAL_UNLINK_ACK,   /* from, serial */
+    SIGNAL_MONITOR,      /* from, serial: of the watcher */
+    SIGNAL_DEMONITOR,    /* from, serial */
+    SIGNAL_DOWN,         /* from, serial: of the watcher (the target); reason */
+    SIGNAL_TIMER_DONE    /* serial: a timer of the target has fired */
+};
+
+enum signal_flag { SIGNAL_FROM_TIMER = 1 };   /* message.ref is a timer of the target, done now */
+
+struct signal {
+    struct signal *next;
+    uint64_t target;
+    uint64_t alias;            /* the serial of the alias it was sent through, or 0 */
+    uint8_t kind;
+    uint8_t block_class;       /* of the slab */
+    uint8_t flags;
+    uint8_t reserved[5];
+    union {
+        cop_message message;   /* the payload follows */
+        struct {
+            cop_pid from;
+            uint64_t serial;
+            const cop_reason *reason;   /* owned */
+        };
+    };
+};
+
+static inline struct signal *copi_signal_of(const cop_message *message)
+{
+    return (struct signal *)((uintptr_t)message - offsetof(struct signal, message));
+}
+
+/* A signal of a kind other than MESSAGE; takes the reason over.  There is room to turn exits
+ * and downs into messages in place.  Ends the process or the node without memory: a
+ * lost exit signal would be worse. */
+struct signal *copi_signal_new(enum signal_kind kind, cop_pid from, uint64_t serial,
+                               const cop_reason *reason);
+
+/* Frees a signal of any kind and what it owns. */
+void copi_signal_free(struct signal *signal);
+
+/* Turns an exit into a cop_exit_message, a DOWN into a cop_down_message (name is owned by the
+ * message afterwards, may be NULL); in place. */
+void copi_signal_to_exit_message(struct signal *signal);
+void copi_signal_to_down_message(struct signal *signal, char *name);
+
+#endif

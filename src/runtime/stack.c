@@ -1,0 +1,134 @@
+/* stack.c - see stack.h. */
+#include "stack.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/assert.h"
+#include "../platform/platform.h"
+
+enum { SLAB_BYTES = 16 * 1024 * 1024 };   /* of address space; larger stacks: one a slab */
+
+/* Slabs are remembered only to be released. */
+struct stack_slab {
+    struct stack_slab *next;
+    char *memory;
+    size_t size, used;      /* stacks are cut off from the front */
+    uint8_t class;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct stack_slab *slabs;
+} all = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+void copi_stacks_init(void)
+{
+    COP_ASSERT(all.slabs == NULL);
+}
+
+void copi_stacks_deinit(void)
+{
+    while (all.slabs != NULL) {
+        struct stack_slab *slab = all.slabs;
+        all.slabs = slab->next;
+        copi_memory_release(slab->memory, slab->size);
+        free(slab);
+    }
+}
+
+int copi_stack_class(size_t bytes)
+{
+    for (int class = 0; class < COPI_STACK_CLASSES; class++)
+        if (bytes <= (size_t)COPI_STACK_DEFAULT << class)
+            return class;
+    return -1;
+}
+
+/* The newest slab of the class with room, or a new one.  With the lock held. */
+static struct stack_slab *slab_with_room(uint8_t class, size_t size)
+{
+    struct stack_slab *slab = all.slabs;
+    while (slab != NULL && (slab->class != class || slab->used == slab->size))
+        slab = slab->next;
+    if (slab != NULL)
+        return slab;
+    slab = malloc(sizeof *slab);
+    if (slab == NULL)
+        return NULL;
+    slab->class = class;
+    slab->used = 0;
+    slab->size = size > SLAB_BYTES ? size : SLAB_BYTES / size * size;
+    slab->memory = copi_memory_reserve(slab->size);
+    if (slab->memory == NULL) {
+        free(slab);
+        return NULL;
+    }
+    slab->next = all.slabs;
+    all.slabs = slab;
+    return slab;
+}
+
+static struct stack *stack_new(uint8_t class)
+{
+    size_t size = (size_t)COPI_STACK_DEFAULT << class;
+    pthread_mutex_lock(&all.lock);
+    struct stack_slab *slab = slab_with_room(class, size);
+    char *memory = NULL;
+    if (slab != NULL && copi_memory_guard(slab->memory + slab->used, COPI_STACK_GUARD)) {
+        memory = slab->memory + slab->used;
+        slab->used += size;
+    }
+    pthread_mutex_unlock(&all.lock);
+    if (memory == NULL)
+        return NULL;
+    size_t own = (sizeof(struct stack) + 63) / 64 * 64;
+    struct stack *stack = (struct stack *)(void *)(memory + size - own);
+    memset(stack, 0, sizeof *stack);
+    stack->memory = memory;
+    stack->size = size;
+    stack->class = class;
+    return stack;
+}
+
+struct stack *copi_stack_take(struct stack_pool *pool, uint8_t class)
+{
+    struct stack *stack = pool->free[class];
+    if (stack == NULL)
+        return stack_new(class);
+    pool->free[class] = stack->next;
+    stack->next = NULL;
+    return stack;
+}
+
+void copi_stack_give(struct stack_pool *pool, struct stack *stack)
+{
+    COP_ASSERT(stack->next == NULL);
+    stack->next = pool->free[stack->class];
+    pool->free[stack->class] = stack;
+}
+
+char *copi_stack_low(const struct stack *stack)
+{
+    return stack->memory + COPI_STACK_GUARD;
+}
+
+size_t copi_stack_usable(const struct stack *stack)
+{
+    return (size_t)((const char *)stack - copi_stack_low(stack));
+}
+
+bool copi_stack_in_guard(const struct stack *stack, const void *address)
+{
+    return (const char *)address >= stack->memory && (const char *)address < copi_stack_low(stack);
+}
+
+void copi_stack_pool_deinit(struct stack_pool *pool)
+{
+    for (int class = 0; class < COPI_STACK_CLASSES; class++) {
+        for (struct stack *stack = pool->free[class]; stack != NULL; stack = stack->next)
+            copi_context_drop(&stack->context);
+        pool->free[class] = NULL;
+    }
+}

@@ -1,0 +1,175 @@
+/* table.c - the table of processes: slots, pids, counting. */
+#include <string.h>
+
+#include "../base/assert.h"
+#include "../platform/platform.h"
+#include "node.h"
+#include "table.h"
+
+enum { BATCH = 64 };   /* slots moved between a scheduler and the common list at once */
+
+static struct {
+    struct process *slots;
+    size_t limit;
+    _Atomic size_t used;            /* slots that were ever in use: [0, used) */
+    _Atomic size_t count;           /* processes alive */
+    pthread_mutex_t lock;           /* of free */
+    struct process *free;
+} table = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+bool copi_processes_init(size_t limit)
+{
+    table.slots = copi_memory_reserve(limit * sizeof(struct process));
+    table.limit = limit;
+    table.free = NULL;
+    atomic_store(&table.used, 0);
+    atomic_store(&table.count, 0);
+    return table.slots != NULL;
+}
+
+void copi_processes_deinit(void)
+{
+    COP_ASSERT(atomic_load(&table.count) == 0);
+    copi_memory_release(table.slots, table.limit * sizeof(struct process));
+    table.slots = NULL;
+}
+
+/* ---- finding --------------------------------------------------------------------------- */
+
+struct process *copi_process_slot(cop_pid pid)
+{
+    size_t index = pid.bits & ((1u << COPI_INDEX_BITS) - 1);
+    if (pid.bits == 0 || table.slots == NULL ||
+        index >= atomic_load_explicit(&table.used, memory_order_acquire))
+        return NULL;
+    return &table.slots[index];
+}
+
+/* The acquire pairs with the release in copi_slot_publish: whoever sees the pid sees the
+ * incoming stack that belongs to it open. */
+struct process *copi_process_alive(cop_pid pid)
+{
+    struct process *process = copi_process_slot(pid);
+    if (process == NULL || atomic_load_explicit(&process->pid, memory_order_acquire) != pid.bits)
+        return NULL;
+    return process;
+}
+
+void copi_processes_each(void (*visit)(struct process *))
+{
+    size_t used = atomic_load(&table.used);
+    for (size_t i = 0; i < used; i++)
+        if (atomic_load(&table.slots[i].pid) != 0)
+            visit(&table.slots[i]);
+}
+
+size_t copi_processes_count(void)
+{
+    return atomic_load_explicit(&table.count, memory_order_relaxed);
+}
+
+/* ---- slots -------------------------------------------------------------------------------- */
+
+/* Moves up to BATCH slots from one list to another; returns how many. */
+static uint32_t move(struct process **from, struct process **to)
+{
+    uint32_t moved = 0;
+    for (; moved < BATCH && *from != NULL; moved++) {
+        struct process *slot = *from;
+        *from = slot->next;
+        slot->next = *to;
+        *to = slot;
+    }
+    return moved;
+}
+
+/* Puts up to BATCH fresh slots on a list; returns how many.  With the lock held. */
+static uint32_t extend(struct process **to)
+{
+    size_t used = atomic_load_explicit(&table.used, memory_order_relaxed);
+    size_t end = used + BATCH < table.limit ? used + BATCH : table.limit;
+    for (size_t i = end; i > used; i--) {
+        struct process *slot = &table.slots[i - 1];
+        atomic_init(&slot->incoming, COPI_CLOSED);
+        slot->generation = 1;
+        slot->next = *to;
+        *to = slot;
+    }
+    atomic_store_explicit(&table.used, end, memory_order_release);
+    return (uint32_t)(end - used);
+}
+
+static struct process *pop(struct process **list)
+{
+    struct process *slot = *list;
+    if (slot != NULL)
+        *list = slot->next;
+    return slot;
+}
+
+/* A thread without a scheduler takes from the common list. */
+static struct process *take_common(void)
+{
+    pthread_mutex_lock(&table.lock);
+    if (table.free == NULL)
+        extend(&table.free);
+    struct process *slot = pop(&table.free);
+    pthread_mutex_unlock(&table.lock);
+    return slot;
+}
+
+struct process *copi_slot_take(struct scheduler *scheduler)
+{
+    if (scheduler == NULL)
+        return take_common();
+    if (scheduler->free_slots == NULL) {
+        pthread_mutex_lock(&table.lock);
+        scheduler->free_count += move(&table.free, &scheduler->free_slots);
+        if (scheduler->free_slots == NULL)
+            scheduler->free_count += extend(&scheduler->free_slots);
+        pthread_mutex_unlock(&table.lock);
+    }
+    struct process *slot = pop(&scheduler->free_slots);
+    if (slot != NULL)
+        scheduler->free_count--;
+    return slot;
+}
+
+void copi_slot_give(struct scheduler *scheduler, struct process *slot)
+{
+    struct process **list = scheduler == NULL ? &table.free : &scheduler->free_slots;
+    bool overflow = scheduler != NULL && ++scheduler->free_count >= 3 * BATCH;
+    if (scheduler == NULL || overflow)
+        pthread_mutex_lock(&table.lock);
+    slot->next = *list;
+    *list = slot;
+    if (overflow)
+        scheduler->free_count -= move(&scheduler->free_slots, &table.free);
+    if (scheduler == NULL || overflow)
+        pthread_mutex_unlock(&table.lock);
+}
+
+cop_pid copi_slot_pid(const struct process *slot)
+{
+    uint64_t index = (uint64_t)(slot - table.slots);
+    cop_pid pid = { slot->generation << COPI_INDEX_BITS | index };
+    return pid;
+}
+
+void copi_slot_publish(struct process *slot)
+{
+    atomic_fetch_add_explicit(&table.count, 1, memory_order_relaxed);
+    atomic_store_explicit(&slot->state, STATE_RUNNABLE, memory_order_relaxed);
+    atomic_store_explicit(&slot->incoming, NULL, memory_order_relaxed);
+    atomic_store_explicit(&slot->pid, copi_slot_pid(slot).bits, memory_order_seq_cst);
+}
+
+void copi_slot_retire(struct scheduler *scheduler, struct process *slot)
+{
+    COP_ASSERT(slot->relations.count == 0 && slot->mailbox == NULL && slot->arena == NULL);
+    slot->generation++;
+    atomic_store_explicit(&slot->state, STATE_FREE, memory_order_relaxed);
+    copi_slot_give(scheduler, slot);
+    if (atomic_fetch_sub_explicit(&table.count, 1, memory_order_acq_rel) == 1)
+        copi_node_empty();
+}

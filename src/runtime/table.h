@@ -1,0 +1,26 @@
+/* table.h - slots of the process table, for process.c: taken, published under a pid, retired.
+ *
+ * Each scheduler has a list of free slots, balanced over a common one in batches. */
+#ifndef COPI_TABLE_H
+#define COPI_TABLE_H
+
+#include "process.h"
+
+struct scheduler;
+
+/* A free slot, or NULL at the limit of processes; scheduler NULL: from the common list. */
+struct process *copi_slot_take(struct scheduler *scheduler);
+
+/* Gives one back that was not published. */
+void copi_slot_give(struct scheduler *scheduler, struct process *slot);
+
+/* The pid that the slot has or is about to have. */
+cop_pid copi_slot_pid(const struct process *slot);
+
+/* Makes the slot a living process, RUNNABLE, whose pid others may find. */
+void copi_slot_publish(struct process *slot);
+
+/* Makes it a free slot again, under its next generation; its incoming stack is closed. */
+void copi_slot_retire(struct scheduler *scheduler, struct process *slot);
+
+#endif

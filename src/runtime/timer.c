@@ -1,0 +1,298 @@
+/* timer.c - the heap of deadlines, waits, and messages sent after a time. */
+#include "timer.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <coppice/timer.h>
+
+#include "../base/assert.h"
+#include "mailbox.h"
+#include "node.h"
+#include "relation.h"
+
+/* ---- the heap: 4-ary, from 1, the earliest deadline first, then the earliest armed --------- */
+
+enum { ARITY = 4 };
+
+static bool earlier(const struct timer_entry *a, const struct timer_entry *b)
+{
+    return a->deadline < b->deadline ||
+           (a->deadline == b->deadline && a->sequence < b->sequence);
+}
+
+static void put(struct timer_heap *heap, uint32_t position, struct timer_entry entry)
+{
+    heap->entries[position] = entry;
+    entry.timer->position = position;
+}
+
+static void sift_up(struct timer_heap *heap, uint32_t position, struct timer_entry entry)
+{
+    while (position > 1) {
+        uint32_t parent = (position - 2) / ARITY + 1;
+        if (!earlier(&entry, &heap->entries[parent]))
+            break;
+        put(heap, position, heap->entries[parent]);
+        position = parent;
+    }
+    put(heap, position, entry);
+}
+
+static void sift_down(struct timer_heap *heap, uint32_t position, struct timer_entry entry)
+{
+    for (;;) {
+        uint64_t child = (uint64_t)(position - 1) * ARITY + 2, best = 0;
+        for (uint64_t i = child; i < child + ARITY && i <= heap->count; i++)
+            if (best == 0 || earlier(&heap->entries[i], &heap->entries[best]))
+                best = i;
+        if (best == 0 || !earlier(&heap->entries[best], &entry))
+            break;
+        put(heap, position, heap->entries[best]);
+        position = (uint32_t)best;
+    }
+    put(heap, position, entry);
+}
+
+static bool heap_reserve(struct timer_heap *heap)
+{
+    if (heap->count + 1 < heap->capacity)
+        return true;
+    uint32_t capacity = heap->capacity == 0 ? 64 : heap->capacity * 2;
+    struct timer_entry *entries = realloc(heap->entries, capacity * sizeof *entries);
+    if (entries == NULL)
+        return false;
+    heap->entries = entries;
+    heap->capacity = capacity;
+    return true;
+}
+
+static void heap_changed(struct timer_heap *heap)
+{
+    int64_t first = heap->count == 0 ? COPI_NEVER : heap->entries[1].deadline;
+    atomic_store_explicit(&heap->first, first, memory_order_relaxed);
+}
+
+static void heap_remove(struct timer_heap *heap, uint32_t position)
+{
+    COP_ASSERT(position >= 1 && position <= heap->count);
+    struct timer *timer = heap->entries[position].timer;
+    struct timer_entry last = heap->entries[heap->count--];
+    COP_DEBUG(timer->position == position);
+    if (last.timer != timer) {
+        uint32_t parent = position == 1 ? 0 : (position - 2) / ARITY + 1;
+        if (parent != 0 && earlier(&last, &heap->entries[parent]))
+            sift_up(heap, position, last);
+        else
+            sift_down(heap, position, last);
+    }
+    timer->position = 0;
+    heap_changed(heap);
+}
+
+void copi_timers_init(struct timer_heap *heap)
+{
+    memset(heap, 0, sizeof *heap);
+    pthread_mutex_init(&heap->lock, NULL);
+    atomic_store(&heap->first, COPI_NEVER);
+}
+
+void copi_timers_deinit(struct timer_heap *heap)
+{
+    COP_ASSERT(heap->count == 0);
+    free(heap->entries);
+    pthread_mutex_destroy(&heap->lock);
+}
+
+/* ---- arming, disarming, firing -------------------------------------------------------------- */
+
+bool copi_timer_arm(struct timer *timer, enum timer_kind kind, int64_t deadline)
+{
+    copi_timer_disarm(timer);
+    struct timer_heap *heap = &copi_scheduler->timers;
+    copi_enter(copi_scheduler);
+    pthread_mutex_lock(&heap->lock);
+    bool room = heap_reserve(heap);
+    if (room) {
+        timer->deadline = deadline;
+        timer->scheduler = (uint16_t)copi_scheduler->index;
+        timer->kind = (uint16_t)kind;
+        heap->count++;
+        sift_up(heap, heap->count, (struct timer_entry){ deadline, heap->sequence++, timer });
+        heap_changed(heap);
+    }
+    pthread_mutex_unlock(&heap->lock);
+    copi_leave(copi_scheduler);
+    return room;
+}
+
+/* deadline says whether it was armed at all, so that the common case takes no lock: only the
+ * owner writes it.  position, the truth, is read under the lock. */
+bool copi_timer_disarm(struct timer *timer)
+{
+    if (timer->deadline == COPI_NEVER)
+        return false;
+    struct timer_heap *heap = &copi_node.scheduler[timer->scheduler].timers;
+    copi_enter(copi_scheduler);
+    pthread_mutex_lock(&heap->lock);
+    bool armed = timer->position != 0;
+    if (armed)
+        heap_remove(heap, timer->position);
+    timer->deadline = COPI_NEVER;
+    pthread_mutex_unlock(&heap->lock);
+    copi_leave(copi_scheduler);
+    return armed;
+}
+
+static struct relation_timer *relation_of(struct timer *timer)
+{
+    return (struct relation_timer *)((char *)timer - offsetof(struct relation_timer, timer));
+}
+
+/* Sends the message of a timer that has just left the heap.  Called with the lock held, given
+ * up on return: the record may be freed by its owner from then on. */
+static void fire_send(struct timer_heap *heap, struct relation_timer *record)
+{
+    struct signal *signal = record->signal;
+    cop_pid owner = record->owner;
+    uint64_t serial = record->relation.node.key;
+    cop_dest to = record->to;
+    char name[COP_NAME_MAX + 1] = "";
+    if (to.name != NULL)
+        to.name = strcpy(name, to.name);
+    record->signal = NULL;
+    pthread_mutex_unlock(&heap->lock);
+
+    if (to.name == NULL && to.alias == 0 && cop_pid_equal(to.pid, owner)) {
+        signal->flags |= SIGNAL_FROM_TIMER;
+        signal->message.ref = serial;
+        copi_signal_send(owner, signal);
+        return;
+    }
+    cop_send_message(to, &signal->message);
+    copi_signal_send(owner, copi_signal_new(SIGNAL_TIMER_DONE, owner, serial, NULL));
+}
+
+void copi_timers_fire(struct timer_heap *heap, int64_t now)
+{
+    while (atomic_load_explicit(&heap->first, memory_order_relaxed) <= now) {
+        pthread_mutex_lock(&heap->lock);
+        if (heap->count == 0 || heap->entries[1].deadline > now) {
+            pthread_mutex_unlock(&heap->lock);
+            break;
+        }
+        struct timer *timer = heap->entries[1].timer;
+        heap_remove(heap, 1);
+        if (timer->kind == TIMER_SEND) {
+            fire_send(heap, relation_of(timer));
+        } else {
+            copi_wake((struct process *)((char *)timer - offsetof(struct process, timer)));
+            pthread_mutex_unlock(&heap->lock);
+        }
+    }
+}
+
+int64_t copi_deadline(int64_t timeout_ms)
+{
+    int64_t now = timeout_ms > 0 ? copi_now() : 0;
+    if (timeout_ms < 0 || timeout_ms > (COPI_NEVER - now) / 1000000)
+        return COPI_NEVER;
+    return timeout_ms == 0 ? INT64_MIN : now + timeout_ms * 1000000;
+}
+
+/* ---- the public side ----------------------------------------------------------------------------- */
+
+cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *message)
+{
+    struct process *self = copi_self_checked("cop_send_after");
+    if (message == NULL)
+        return COP_NO_REF;
+    char *name = to.name == NULL ? NULL : strdup(to.name);
+    if (to.name != NULL && (name == NULL || strlen(name) > COP_NAME_MAX)) {
+        free(name);
+        cop_message_free(message);
+        return COP_NO_REF;
+    }
+    int64_t deadline = delay_ms <= 0 ? copi_now() : copi_deadline(delay_ms);
+    cop_ref ref = { copi_pid(self), copi_serial(self) };
+    copi_enter(copi_scheduler);
+    struct relation_timer *record = (struct relation_timer *)copi_relation_add(
+        self, RELATION_TIMER, ref.serial, sizeof *record);
+    record->owner = ref.owner;
+    record->to = to;
+    record->to.name = record->relation.name = name;
+    record->signal = copi_signal_of(message);
+    record->timer.deadline = COPI_NEVER;
+    if (!copi_timer_arm(&record->timer, TIMER_SEND, deadline)) {
+        copi_relation_remove(self, &record->relation);
+        ref = COP_NO_REF;
+    }
+    copi_leave(copi_scheduler);
+    if (ref.serial == 0)
+        cop_message_free(message);
+    return ref;
+}
+
+/* The record of a timer of the calling process, or NULL. */
+static struct relation_timer *own_timer(cop_ref ref, const char *function)
+{
+    struct process *self = copi_self_checked(function);
+    if (!cop_pid_equal(ref.owner, copi_pid(self)))
+        return NULL;
+    return (struct relation_timer *)copi_relation_find(self, RELATION_TIMER, ref.serial);
+}
+
+static int64_t milliseconds_left(int64_t deadline)
+{
+    int64_t left = deadline - copi_now();
+    return left <= 0 ? 0 : (left + 999999) / 1000000;
+}
+
+int64_t cop_cancel_timer(cop_ref timer)
+{
+    struct relation_timer *record = own_timer(timer, "cop_cancel_timer");
+    if (record == NULL)
+        return COP_ENOT_FOUND;
+    int64_t deadline = record->timer.deadline;
+    bool armed = copi_timer_disarm(&record->timer);
+    struct signal *signal = record->signal;     /* NULL if it has fired */
+    copi_enter(copi_scheduler);
+    copi_relation_remove(copi_self(), &record->relation);
+    copi_leave(copi_scheduler);
+    if (!armed)
+        return COP_ENOT_FOUND;
+    copi_signal_free(signal);
+    return milliseconds_left(deadline);
+}
+
+int64_t cop_read_timer(cop_ref timer)
+{
+    struct relation_timer *record = own_timer(timer, "cop_read_timer");
+    if (record == NULL)
+        return COP_ENOT_FOUND;
+    struct timer_heap *heap = &copi_node.scheduler[record->timer.scheduler].timers;
+    copi_enter(copi_scheduler);
+    pthread_mutex_lock(&heap->lock);
+    bool armed = record->timer.position != 0;
+    pthread_mutex_unlock(&heap->lock);
+    copi_leave(copi_scheduler);
+    return armed ? milliseconds_left(record->timer.deadline) : COP_ENOT_FOUND;
+}
+
+static void stop_timer(struct hash_node *node, void *context)
+{
+    (void)context;
+    struct relation *relation = (struct relation *)node;
+    if (relation->kind != RELATION_TIMER)
+        return;
+    struct relation_timer *record = (struct relation_timer *)relation;
+    copi_timer_disarm(&record->timer);
+    if (record->signal != NULL)
+        copi_signal_free(record->signal);
+}
+
+void copi_relations_stop_timers(struct process *process)
+{
+    copi_hash_each(&process->relations, stop_timer, NULL);
+}

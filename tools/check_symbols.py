@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""check_symbols.py - the library defines what its headers declare, and nothing else.
+
+    tools/check_symbols.py LIBCOPPICE.a
+
+Every function and variable declared in include/coppice is defined in the library; every global
+symbol of the library is called cop_... and declared there, or copi_..., or is an exception below.
+Status 1 if one is not."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+EXCEPTIONS = {
+    "__assert_fail": "replaces libc's, so that a failed assert ends its process only",
+}
+# A type of message declared with COP_MESSAGE inside of the library is a weak symbol of this name.
+MESSAGE_TYPE = re.compile(r"^cop_type_\w+$")
+
+
+def declared_functions(root):
+    """The functions declared, not defined, in the public headers; gcc lists them."""
+    with tempfile.TemporaryDirectory() as directory:
+        listing = pathlib.Path(directory, "functions")
+        subprocess.run(["gcc", "-std=c11", f"-I{root}/include", "-fsyntax-only", "-aux-info",
+                        listing, "-x", "c", f"{root}/include/coppice/coppice.h"], check=True)
+        lines = listing.read_text(encoding="utf-8").splitlines()
+    declaration = re.compile(r"^/\* .*include/coppice/\w+\.h:\d+:\w+ \*/ extern .*?\b(\w+) \(")
+    return {match[1] for match in map(declaration.match, lines) if match}
+
+
+def declared_variables(root):
+    """The variables declared `extern` in the public headers."""
+    names = set()
+    for path in sorted((root / "include/coppice").glob("*.h")):
+        text = re.sub(r"/\*.*?\*/|^\s*#(?:.*\\\n)*.*$", "", path.read_text(encoding="utf-8"),
+                      flags=re.S | re.M)
+        for declaration in re.findall(r"\bextern\s+(?!\")([^;(]*);", text):
+            names.update(re.findall(r"(\w+)\s*(?:,|$)", declaration))
+    return names
+
+
+def defined_symbols(library):
+    """The library's global symbols with nm's letter for their kind."""
+    output = subprocess.run(["nm", "-g", "--defined-only", "-P", library], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout
+    fields = [line.split() for line in output.splitlines()]
+    return {field[0]: field[1] for field in fields if len(field) >= 2}
+
+
+def main():
+    root = pathlib.Path(__file__).resolve().parent.parent
+    declared = declared_functions(root) | declared_variables(root)
+    defined = defined_symbols(sys.argv[1])
+    faults = [f"{name}: declared in include/coppice and not defined"
+              for name in sorted(declared - set(defined))]
+    for name, kind in sorted(defined.items()):
+        if name in declared or name in EXCEPTIONS or name.startswith("copi_"):
+            continue
+        if MESSAGE_TYPE.match(name) and kind in "VvWw":
+            continue
+        if name.startswith("cop_"):
+            faults.append(f"{name}: defined and not declared in include/coppice")
+        else:
+            faults.append(f"{name}: a global name that is neither cop_... nor copi_...")
+    print("\n".join(faults))
+    print(f"{len(declared)} declared, {len(defined)} defined, {len(faults)} faults")
+    return 0 if declared and not faults else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

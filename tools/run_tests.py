@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""run_tests.py - runs the tests of a build directory and says what ran.
+
+    tools/run_tests.py DIRECTORY [OPTION OF MESON TEST...]
+
+Meson runs the programs.  A program that reports its cases in TAP, as Check does with
+CK_TAP_LOG_FILE_NAME=-, counts case by case; any other counts as one.  A program that ends badly
+without a failed case (a time-out, a crash, a leak found at its exit) counts as one failed.
+
+The last line is `N passed, N failed`; status 0 only if something passed and nothing failed."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+TAP_CASE = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*)$")
+TAP_PLAN = re.compile(r"^1\.\.(\d+)")
+CHECK_CASE = re.compile(r"^[^:]*:[^:]*:(\w+): (.*)$")     # file:suite:name: what happened
+OUTPUT_SHOWN = 120                                        # lines of a failed program's output
+
+
+def name_and_message(text):
+    """A TAP line's name and what it says, Check's underscores made spaces."""
+    case = CHECK_CASE.match(text)
+    if case is None:
+        return text, ""
+    return case[1].replace("_", " "), case[2]
+
+
+def read_cases(output):
+    """The (passed, name, message) of each TAP line, and the planned number of them or None."""
+    cases, planned = [], None
+    for line in output.splitlines():
+        plan = TAP_PLAN.match(line)
+        if plan:
+            planned = int(plan[1])
+        case = TAP_CASE.match(line)
+        if case:
+            cases.append((case[1] is None, *name_and_message(case[2])))
+    return cases, planned
+
+
+def judge(run):
+    """A program's cases; one for the program itself if it has none or ended badly."""
+    cases, planned = read_cases(run["stdout"])
+    if planned is not None and planned != len(cases):
+        cases.append((False, f"{len(cases)} of {planned} cases reported", ""))
+    good = run["result"] in ("OK", "EXPECTEDFAIL")
+    if good and not cases:
+        cases.append((True, "", ""))
+    if not good and all(passed for passed, _, _ in cases):
+        cases.append((False, f"the program: {run['result']}, status {run['returncode']}", ""))
+    return cases
+
+
+def print_output(run):
+    """The end of what a failed program said."""
+    lines = (run["stdout"] + run.get("stderr", "")).splitlines()
+    lines = [line for line in lines if not re.match(r"^ok\b|^1\.\.", line)]
+    if len(lines) > OUTPUT_SHOWN:
+        print(f"    | ... {len(lines) - OUTPUT_SHOWN} lines more")
+    for line in lines[-OUTPUT_SHOWN:]:
+        print(f"    | {line}")
+
+
+def report(runs):
+    """Prints every program with its cases; returns how many passed and failed."""
+    totals = {True: 0, False: 0}
+    for run in sorted(runs, key=lambda run: run["name"]):
+        if run["result"] == "SKIP":
+            print(f"skip  {run['name']}: {run['stdout'].strip()}")
+            continue
+        cases = judge(run)
+        for passed, name, message in cases:
+            totals[passed] += 1
+            print("ok  " if passed else "FAIL", f" {run['name']}:" if name else f" {run['name']}",
+                  name, "" if passed or not message else f"\n      {message}")
+        if not all(passed for passed, _, _ in cases):
+            print_output(run)
+    return totals[True], totals[False]
+
+
+def main():
+    directory, options = sys.argv[1], sys.argv[2:]
+    log = pathlib.Path(directory, "meson-logs", "testlog.json")
+    log.unlink(missing_ok=True)
+    status = subprocess.run(["meson", "test", "-C", directory, "--no-rebuild", *options],
+                            check=False).returncode
+    runs = []
+    if log.exists():
+        with log.open(encoding="utf-8") as lines:
+            runs = [json.loads(line) for line in lines]
+    print("\nWhat ran:\n")
+    passed, failed = report(runs)
+    if failed == 0 and status != 0:
+        failed = 1
+        print(f"FAIL  meson test ended with status {status}")
+    print(f"\n{passed} passed, {failed} failed")
+    return 0 if failed == 0 and passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

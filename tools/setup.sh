@@ -1,0 +1,101 @@
+#!/bin/sh
+# setup.sh - prepares a checkout: installs what is missing, sets up a build directory.
+#
+#     tools/setup.sh                        installs the packages
+#     tools/setup.sh DIRECTORY [OPTION...]  and makes DIRECTORY ready for ninja, with those
+#                                           Meson options; CC is honoured
+#
+# Where it cannot install (not Debian, neither root nor sudo) it names what is missing and stops
+# with status 1.  With everything there it does nothing and needs no network.
+set -eu
+
+# Debian package, and how to tell that it is there when it was not installed as one.
+packages() {
+    cat <<'END'
+gcc              command -v gcc
+g++              command -v g++
+libc6-dev        test -e /usr/include/stdlib.h
+meson            command -v meson
+ninja-build      command -v ninja
+pkg-config       command -v pkg-config
+python3          command -v python3
+check            pkg-config --exists check
+libsqlite3-dev   pkg-config --exists sqlite3
+END
+    case "${CC:-}" in
+    *clang*)
+        echo 'clang            command -v clang'
+        # the probe is for eval
+        # shellcheck disable=SC2016
+        echo 'libclang-rt-dev  ls "$(clang -print-resource-dir)"/lib/*/libclang_rt.asan*'
+        ;;
+    esac
+}
+
+is_there() {   # PACKAGE PROBE
+    test "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ||
+        eval "$2" >/dev/null 2>&1
+}
+
+missing_packages() {
+    packages | while read -r package probe; do
+        is_there "$package" "$probe" || printf ' %s' "$package"
+    done
+}
+
+give_up() {
+    echo "setup: these packages are missing:$missing" >&2
+    echo "setup: they can't be installed from here: $1" >&2
+    exit 1
+}
+
+install_packages() {
+    missing=$(missing_packages)
+    test -n "$missing" || return 0
+
+    command -v apt-get >/dev/null || give_up 'no apt-get (they have the names that Debian gives them)'
+    as_root=''
+    if test "$(id -u)" != 0; then
+        sudo -n true 2>/dev/null || give_up 'neither root nor sudo without a password'
+        as_root='sudo -n'
+    fi
+    echo "setup: installing$missing"
+    # $missing and $as_root are lists of words
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive sh -c '
+        apt-get -q update &&
+        apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
+        ' apt-get $missing </dev/null || give_up 'apt-get failed'
+    missing=$(missing_packages)
+    test -z "$missing" || give_up 'still not there after apt-get'
+}
+
+# What a build directory depends on; when it changes the directory is made anew.
+describe_setup() {
+    echo "source $(pwd -P)"
+    echo "meson $(meson --version)"
+    echo "CC ${CC:-} CFLAGS ${CFLAGS:-} LDFLAGS ${LDFLAGS:-}"
+    echo "options $*"
+}
+
+set_up_build() {
+    directory=$1
+    shift
+    stamp=$directory/setup.stamp
+    if test -f "$directory/build.ninja" &&
+        test "$(describe_setup "$@")" = "$(cat "$stamp" 2>/dev/null)"; then
+        return 0
+    fi
+    # An older or half-made build directory is replaced; anything else is not ours to remove.
+    if test -d "$directory/meson-private"; then
+        rm -rf "$directory"
+    fi
+    meson setup "$@" "$directory"
+    describe_setup "$@" >"$stamp"
+}
+
+cd "$(dirname "$0")/.."
+install_packages
+if test $# -gt 0; then
+    set_up_build "$@"
+fi

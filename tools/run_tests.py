@@ -69,14 +69,16 @@ def report(runs):
     """Prints every program with its cases; returns how many passed and failed."""
     totals = {True: 0, False: 0}
     for run in sorted(runs, key=lambda run: run["name"]):
+        program = re.sub(r"^\w+:(\w+) / ", r"\1 ", run["name"]).replace("_", " ")
         if run["result"] == "SKIP":
-            print(f"skip  {run['name']}: {run['stdout'].strip()}")
+            print(f"skip  {program}: {run['stdout'].strip()}")
             continue
         cases = judge(run)
         for passed, name, message in cases:
             totals[passed] += 1
-            print("ok  " if passed else "FAIL", f" {run['name']}:" if name else f" {run['name']}",
-                  name, "" if passed or not message else f"\n      {message}")
+            print(f"{'ok  ' if passed else 'FAIL'}  {program}" + (f": {name}" if name else ""))
+            if not passed and message:
+                print(f"      {message}")
         if not all(passed for passed, _, _ in cases):
             print_output(run)
     return totals[True], totals[False]

@@ -36,7 +36,7 @@ cop_task cop_task_supervisor_async_nolink(cop_dest supervisor, cop_task_function
                                           const void *argument, size_t size);
 
 /* [may block] Waits for the result.  0: *ret_result is the message (or NULL), owned by the
- * caller.  COP_EDOWN: it ended without one; *ret_reason, if not NULL, is owned by the caller.
+ * caller; ret_result NULL drops it.  COP_EDOWN: it ended without one; *ret_reason, if not NULL, is owned by the caller.
  * COP_ETIMEOUT: the task goes on, its result is dropped.  COP_EINVAL: not the caller's.
  * Also returns task.error if the task was never started.  Elixir: Task.await (which exits). */
 int cop_task_await(cop_task task, int64_t timeout_ms, cop_message **ret_result,

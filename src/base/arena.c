@@ -124,7 +124,8 @@ COPI_SEES_POISON static void push_free(struct arena *arena, struct header *heade
     *list = header;
 }
 
-COPI_SEES_POISON __attribute__((noinline)) static struct header *search_loose(struct arena *arena, uint8_t class)
+COPI_SEES_POISON __attribute__((noinline)) static struct header *search_loose(struct arena *arena,
+                                                                              uint8_t class)
 {
     struct header **link = &arena->loose;
     for (int step = 0; *link && step < SEARCH_STEPS; step++) {

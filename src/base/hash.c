@@ -155,7 +155,8 @@ struct hash_node *copi_hash_pop(struct hash *hash)
     return node;
 }
 
-void copi_hash_each(const struct hash *hash, void (*visit)(struct hash_node *, void *), void *context)
+void copi_hash_each(const struct hash *hash, void (*visit)(struct hash_node *, void *),
+                    void *context)
 {
     if (hash->count == 0)
         return;

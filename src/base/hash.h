@@ -43,7 +43,8 @@ void copi_hash_remove(struct hash *hash, struct hash_node *node);
 struct hash_node *copi_hash_pop(struct hash *hash);
 
 /* Calls visit(node, context) for every node, in no order; visit must not change the table. */
-void copi_hash_each(const struct hash *hash, void (*visit)(struct hash_node *, void *), void *context);
+void copi_hash_each(const struct hash *hash, void (*visit)(struct hash_node *, void *),
+                    void *context);
 
 /* Hashes bytes: for keys made of names. */
 uint64_t copi_hash_bytes(const void *bytes, size_t size);

@@ -14,6 +14,7 @@
 #include "slab.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,7 @@ static struct depot {
     size_t caches;
     size_t made[COPI_SLAB_CLASSES];     /* blocks cut, by class */
     struct shelf shelves[COPI_SLAB_CLASSES];
+    _Atomic bool open;                  /* between init and deinit; blocks are malloc's otherwise */
 } depot;
 
 struct bin {
@@ -85,6 +87,7 @@ void copi_slab_init(void)
     pthread_mutex_init(&depot.lock, NULL);
     for (int i = 0; i < COPI_SLAB_CLASSES; i++)
         pthread_mutex_init(&depot.shelves[i].lock, NULL);
+    atomic_store(&depot.open, true);
 }
 
 #if defined(COP_DEBUG_CHECKS) || defined(COPI_POISONING)
@@ -105,6 +108,7 @@ COPI_SEES_POISON static bool all_blocks_are_back(void)
 void copi_slab_deinit(void)
 {
     COP_ASSERT(depot.caches == 0);
+    atomic_store(&depot.open, false);
 #if defined(COP_DEBUG_CHECKS) || defined(COPI_POISONING)
     COP_ASSERT(all_blocks_are_back());
 #endif
@@ -297,11 +301,13 @@ size_t copi_slab_class_size(uint8_t class)
     return class < COPI_SLAB_CLASSES ? class_size[class] : 0;
 }
 
-/* No cache, an empty one, or a size above all classes. */
+/* No cache, an empty one, a size above all classes, or no depot. */
 __attribute__((noinline)) static void *take_slowly(struct slab_cache *cache, size_t size,
                                                    uint8_t *ret_class)
 {
-    if (size > COPI_SLAB_MAX) {
+    /* Acquires what copi_slab_init did before its store: the locks. */
+    bool open = cache || atomic_load_explicit(&depot.open, memory_order_acquire);
+    if (size > COPI_SLAB_MAX || !open) {
         void *large = malloc(size);
         if (large)
             *ret_class = COPI_SLAB_LARGE;

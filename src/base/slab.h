@@ -6,7 +6,8 @@
  * another thread than it was made on costs a fraction of a lock.  Larger blocks are malloc's.
  *
  * Threads: a cache belongs to one thread.  With cache NULL (a thread that has none) the depot
- * itself is used.  The depot's memory goes back to the system in copi_slab_deinit. */
+ * itself is used.  The depot's memory goes back to the system in copi_slab_deinit; blocks taken
+ * before init or after deinit are malloc's, whatever their size. */
 #ifndef COPI_SLAB_H
 #define COPI_SLAB_H
 

@@ -112,14 +112,14 @@ int cop_link(cop_pid pid)
     int error = COP_OK;
     copi_enter(copi_scheduler);
     struct relation *link = link_find(self, pid);
-    if (cop_pid_equal(pid, copi_pid(self))) {
-        /* linked to itself: nothing to do */
+    if (cop_pid_equal(pid, copi_pid(self)) || (link != NULL && link->serial == 0)) {
+        /* to itself, or linked already: nothing to do; of a dead one the exit signal comes */
     } else if (copi_process_alive(pid) == NULL) {
         if (self->flags & PROCESS_TRAPS)
             copi_signal_send(copi_pid(self), copi_signal_new(SIGNAL_EXIT, pid, 0, COP_NOPROC));
         else
             error = COP_ENOPROC;
-    } else if (link == NULL || link->serial != 0) {
+    } else {
         if (link == NULL)
             link_add(self, pid);
         else

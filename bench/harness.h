@@ -1,0 +1,50 @@
+/* harness.h - measuring a workload: repeat it, take the median, print one line a figure.
+ *
+ * A case calls bench_run with a function that does the whole workload once and returns its
+ * figures.  One untimed repetition comes first unless `cold`; then at most max, stopping after
+ * min once budget_ms are spent.  Printed: name<TAB>value<TAB>unit<TAB>n; the spread goes to stderr.
+ * With PEERS_QUICK in the environment a tenth of the work is done once. */
+#ifndef BENCH_HARNESS_H
+#define BENCH_HARNESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BENCH_FIGURES = 8 };
+
+struct figure {
+    const char *name;      /* "" or what follows the case's name after a dot */
+    double value;
+    const char *unit;
+    long n;                /* operations in one repetition */
+};
+
+struct figures {
+    size_t count;
+    struct figure figure[BENCH_FIGURES];
+};
+
+struct bench_options {
+    int max, min;          /* repetitions; 0: 7 and 3 */
+    int budget_ms;         /* 0: 5000 */
+    bool cold;             /* no untimed repetition first */
+};
+
+typedef struct figures bench_workload(void *context);
+
+/* [process] Runs the workload repeatedly and prints its figures. */
+void bench_run(const char *name, struct bench_options options, bench_workload *workload,
+               void *context);
+
+/* Ends the program with status 1 and no figure when a check fails. */
+#define bench_check(condition_) bench_check_named((condition_), #condition_)
+void bench_check_named(bool holds, const char *what);
+
+long bench_scale(long n);                      /* a tenth in a quick run */
+int64_t bench_now(void);                       /* ns, real time */
+double bench_rate(long n, int64_t ns);         /* operations a second */
+double bench_rss(void);                        /* resident bytes of this program */
+double bench_percentile(double percent, int64_t *values, size_t count);   /* sorts values */
+
+#endif

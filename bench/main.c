@@ -1,0 +1,68 @@
+/* main.c - the benchmark program: `bench list`, `bench SCHEDULERS CASE`. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <coppice/coppice.h>
+
+#include "cases.h"
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+    const char *what;
+} cases[] = {
+    { "spawn_exit", case_spawn_exit, "1,000,000 processes started and ended" },
+    { "idle_plain", case_idle_plain, "memory of 1,000,000 processes that wait in a receive" },
+    { "idle_gen_server", case_idle_gen_server, "memory of 1,000,000 idle gen_servers" },
+    { "idle_supervised", case_idle_supervised, "the same under one dynamic supervisor" },
+    { "pingpong", case_pingpong, "1,000,000 round trips between two processes" },
+    { "gen_call", case_gen_call, "300,000 calls to one gen_server, from 1 caller and from 100" },
+    { "crash_sib0", case_crash_sib0, "20,000 crashes of one supervised child" },
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static int usage(FILE *file, int status)
+{
+    fprintf(file, "usage: bench list\n"
+                  "       bench SCHEDULERS CASE\n"
+                  "Runs one case and prints a line for each figure: name, value, unit, operations\n"
+                  "in one repetition, separated by tabs.  The spread goes to stderr.\n\n");
+    for (int i = 0; i < CASES; i++)
+        fprintf(file, "  %-16s %s\n", cases[i].name, cases[i].what);
+    return status;
+}
+
+static void run_case(void *argument)
+{
+    cases[*(const int *)argument].run();
+}
+
+int main(int count, char **arguments)
+{
+    if (count == 2 && strcmp(arguments[1], "list") == 0) {
+        for (int i = 0; i < CASES; i++)
+            puts(cases[i].name);
+        return 0;
+    }
+    if (count == 2 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0))
+        return usage(stdout, 0);
+    if (count != 3)
+        return usage(stderr, 2);
+    char *end;
+    long schedulers = strtol(arguments[1], &end, 10);
+    if (*end != '\0' || schedulers < 1 || schedulers > 64) {
+        fprintf(stderr, "bench: SCHEDULERS is a number from 1 to 64, not '%s'\n", arguments[1]);
+        return 2;
+    }
+    for (int i = 0; i < CASES; i++) {
+        if (strcmp(cases[i].name, arguments[2]) != 0)
+            continue;
+        int error = cop_run(run_case, &i, &(cop_run_options){ .schedulers = (int)schedulers });
+        if (error != 0)
+            fprintf(stderr, "FAILED %s: %s\n", arguments[2], cop_error_text(error));
+        return error == 0 && fflush(stdout) == 0 ? 0 : 1;
+    }
+    fprintf(stderr, "bench: no case is called '%s'; `bench list` names them\n", arguments[2]);
+    return 2;
+}

@@ -1,0 +1,79 @@
+/* child.h - what both kinds of supervisor do with a child: check and copy its spec, start it,
+ * stop it, report about it. */
+#ifndef COPI_CHILD_H
+#define COPI_CHILD_H
+
+#include <coppice/log.h>
+#include <coppice/supervisor.h>
+
+#include "policy.h"
+#include "table.h"
+
+/* The supervisor, as these functions see it. */
+struct keeper {
+    const char *name;          /* it is registered under, or NULL */
+    struct table unheard;      /* see copi_child_stop */
+};
+
+/* In the supervisor's init. */
+void copi_keeper_init(struct keeper *keeper);
+
+/* ---- specs ------------------------------------------------------------------------- */
+
+/* What is wrong with a spec, in OTP's words, or NULL.  The id may be missing. */
+const char *copi_spec_fault(const cop_child_spec *spec, enum cop_auto_shutdown auto_shutdown);
+
+/* Copies a sound spec, fills in its defaults, and puts its id and its argument into room:
+ * copi_spec_room bytes, aligned as cop_alloc does. */
+size_t copi_spec_room(const cop_child_spec *spec);
+void copi_spec_copy(cop_child_spec *ret_spec, const cop_child_spec *spec, void *room);
+
+/* ---- start and stop ------------------------------------------------------------------ */
+
+/* Runs the spec's start function.  The error is 0 with a pid, COP_EIGNORED,
+ * COP_EALREADY_STARTED with a pid, or COP_EFAILED with a reason. */
+cop_started copi_child_start(const cop_child_spec *spec);
+
+/* The reason of a start that failed, for reports; takes over what `started` owns. */
+const cop_reason *copi_start_failure(const cop_started *started);
+
+/* Stops a child as its spec says and waits until it is down; reports a shutdown_error when it
+ * did not end as it should.
+ *
+ * The child stays linked until it is dead, so that it dies with a supervisor that is killed
+ * meanwhile; the monitor is for a child that has unlinked itself.  A child that was dead already
+ * leaves only `noproc` to its monitor.  Why it ended is in its exit message, somewhere in the
+ * mailbox or on its way: it is not searched for but awaited among the others, in `unheard`,
+ * and the report follows when it comes. */
+void copi_child_stop(struct keeper *keeper, const cop_child_spec *spec, cop_pid pid);
+
+/* Hands over the exit message of a process that is not a child, or no longer one. */
+void copi_child_heard(struct keeper *keeper, const cop_exit_message *gone);
+
+/* At the supervisor's end: waits for those that were not heard of. */
+void copi_child_hear_all(struct keeper *keeper);
+
+/* ---- reports --------------------------------------------------------------------------- */
+
+enum child_end copi_child_end(const cop_reason *reason);
+
+/* context: start_error, child_terminated, shutdown_error, shutdown. */
+void copi_report(const struct keeper *keeper, const char *context, const char *id, cop_pid pid,
+                 const cop_reason *reason);
+
+/* As a report of a child that was stopped, unless it ended as it should. */
+void copi_report_stopped(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid,
+                         const cop_reason *reason);
+
+void copi_report_give_up(const struct keeper *keeper, const char *id, cop_pid pid);
+
+void copi_report_progress(const struct keeper *keeper, enum cop_log_level level, const char *id,
+                          cop_pid pid);
+
+/* A restart is complete: the children in ids run again, after `id` had ended with reason. */
+void copi_report_restart(const struct keeper *keeper, const char *id, cop_pid pid,
+                         const cop_reason *reason, const char *const *ids, size_t count);
+
+void copi_report_unexpected(const cop_message *message);
+
+#endif

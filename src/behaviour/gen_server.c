@@ -1,0 +1,315 @@
+/* gen_server.c - the server's side of gen_server: init, the handling of messages, the end.
+ *
+ * A server is one block of memory, made by whoever starts it and copied by the spawn: the
+ * control block, the state, and init's argument if it was to be copied.
+ *
+ *     server_main --init--> ok -----> cop_become(dispatch) --message--> callback --+
+ *                            |                  ^                                  |
+ *                            |                  +---------- carry_out <------------+
+ *                            |                                 |
+ *                            +--> ignore, fail, stop           +--> end: terminate, report,
+ *                                 nonsense: cop_init_fail           reply, exit
+ *
+ * A callback may crash, and whatever blocks may be killed: what is held meanwhile and is not
+ * the process's memory is given to cop_defer first. */
+#include <assert.h>
+#include <string.h>
+
+#include <coppice/gen_server.h>
+#include <coppice/log.h>
+#include <coppice/memory.h>
+
+enum { NO_TIMEOUT = -1 };
+
+/* The control block; the state follows, aligned for any type. */
+struct server {
+    _Alignas(16) const cop_gen_server *callbacks;
+    cop_pid parent;           /* whose exit ends the server: who linked to it by starting it */
+    const void *argument;     /* of init; &behind_state: the bytes behind the state */
+    int64_t timeout_ms;       /* of the wait under way, or NO_TIMEOUT */
+};
+
+static const char behind_state = 0;
+
+static size_t state_room(const cop_gen_server *callbacks)
+{
+    const size_t unit = _Alignof(struct server);
+    return (callbacks->state_size + unit - 1) / unit * unit;
+}
+
+static void *state_of(struct server *server)
+{
+    return server + 1;
+}
+
+static const void *argument_of(struct server *server)
+{
+    if (server->argument != &behind_state)
+        return server->argument;
+    return (char *)(server + 1) + state_room(server->callbacks);
+}
+
+static void release_message(void *message)
+{
+    cop_message_free(message);
+}
+
+/* ---- the end ------------------------------------------------------------------------------ */
+
+/* What is left to do when terminate has run, or has crashed. */
+struct ending {
+    const cop_reason *reason;
+    cop_message *reply;         /* or NULL */
+    cop_from from;
+};
+
+static void finish(void *argument)
+{
+    struct ending *ending = argument;
+    cop_answer_message(ending->from, ending->reply);
+    cop_reason_unref(ending->reason);
+}
+
+/* Ends the server: terminate, the report, the reply, the exit, in OTP's order.  finish is
+ * deferred, so that a crash of terminate, whose reason is then the exit reason, does not keep
+ * the caller waiting.  Takes the reason and the reply over. */
+static _Noreturn void end(struct server *server, const cop_message_type *last,
+                          const cop_reason *reason, cop_message *reply, const cop_from *from)
+{
+    assert(reason != NULL && (reply == NULL || from != NULL));
+    struct ending *ending = cop_alloc(sizeof *ending);
+    *ending = (struct ending){ reason, reply, { COP_NO_REF } };
+    if (from != NULL)
+        ending->from = *from;
+    cop_deferred *deferred = cop_defer(finish, ending);
+    if (server->callbacks->terminate != NULL)
+        server->callbacks->terminate(state_of(server), reason);
+    if (cop_reason_abnormal(reason)) {
+        cop_log(&(cop_log_event){ .level = COP_LOG_ERROR, .kind = COP_LOG_SERVER,
+                                  .message_type = last->name, .reason = reason });
+    }
+    cop_reason_ref(reason);
+    cop_undefer(deferred, true);
+    cop_exit(reason);
+}
+
+static _Noreturn void end_for(struct server *server, const cop_message *message,
+                              const cop_reason *reason)
+{
+    end(server, message->type, reason, NULL, NULL);
+}
+
+static _Noreturn void end_undefined(struct server *server, const cop_message *message,
+                                    const char *callback)
+{
+    end_for(server, message, cop_reason_error("undef: %s", callback));
+}
+
+/* ---- what a callback returned ----------------------------------------------------------------- */
+
+static bool makes_sense(const cop_next *next, bool in_call)
+{
+    switch (next->kind) {
+    case COP_NEXT_NOREPLY:
+        return next->reply == NULL && next->reason == NULL;
+    case COP_NEXT_REPLY:
+        return next->reply != NULL && next->reason == NULL && in_call;
+    case COP_NEXT_STOP:
+        return next->reason != NULL && next->continuation == NULL &&
+               (next->reply == NULL || in_call);
+    default:
+        return false;
+    }
+}
+
+/* Frees what came with a return value that makes no sense. */
+static const cop_reason *reject(const cop_next *next)
+{
+    cop_message_free(next->reply);
+    cop_message_free(next->continuation);
+    cop_reason_unref(next->reason);
+    return cop_reason_error("bad_return_value");
+}
+
+static cop_next continue_with(struct server *server, cop_message *message)
+{
+    cop_deferred *guard = cop_defer(release_message, message);
+    if (server->callbacks->handle_continue == NULL)
+        end_undefined(server, message, "handle_continue");
+    cop_next next = server->callbacks->handle_continue(state_of(server), message);
+    cop_undefer(guard, true);
+    return next;
+}
+
+/* Does what a callback wants, and what the continuations after it want.  `last` is the type of
+ * the message that the callback had, for the report; `from` is the caller if it was a call. */
+static void carry_out(struct server *server, const cop_message_type *last, cop_next next,
+                      const cop_from *from)
+{
+    for (;;) {
+        if (!makes_sense(&next, from != NULL))
+            end(server, last, reject(&next), NULL, NULL);
+        if (next.kind == COP_NEXT_STOP)
+            end(server, last, next.reason, next.reply, from);
+        if (next.kind == COP_NEXT_REPLY)
+            cop_answer_message(*from, next.reply);
+        if (next.continuation == NULL)
+            break;
+
+        last = next.continuation->type;
+        from = NULL;
+        next = continue_with(server, next.continuation);
+    }
+    server->timeout_ms = next.has_timeout && next.timeout_ms >= 0 ? next.timeout_ms : NO_TIMEOUT;
+    if (server->timeout_ms != NO_TIMEOUT)
+        cop_become_timeout(server->timeout_ms);
+}
+
+/* ---- messages ------------------------------------------------------------------------------------ */
+
+static void handle_call(struct server *server, const cop_message *request)
+{
+    if (server->callbacks->handle_call == NULL)
+        end_undefined(server, request, "handle_call");
+    const cop_from from = { { request->from, request->ref } };
+    cop_next next = server->callbacks->handle_call(state_of(server), request, from);
+    carry_out(server, request->type, next, &from);
+}
+
+static void handle_cast(struct server *server, const cop_message *message)
+{
+    if (server->callbacks->handle_cast == NULL)
+        end_undefined(server, message, "handle_cast");
+    cop_next next = server->callbacks->handle_cast(state_of(server), message);
+    carry_out(server, message->type, next, NULL);
+}
+
+static void log_unexpected(const cop_message *message)
+{
+    cop_log(&(cop_log_event){ .level = COP_LOG_WARNING, .kind = COP_LOG_TEXT,
+                              .message_type = message->type->name,
+                              .text = "unexpected message" });
+}
+
+static void handle_info(struct server *server, const cop_message *message)
+{
+    const cop_exit_message *gone = cop_get(message, cop_exit_message);
+    if (gone != NULL && cop_pid_equal(gone->from, server->parent) &&
+        !cop_pid_is_none(server->parent))
+        end_for(server, message, cop_reason_ref(gone->reason));
+
+    cop_next next = cop_noreply();
+    if (server->callbacks->handle_info != NULL)
+        next = server->callbacks->handle_info(state_of(server), message);
+    else
+        log_unexpected(message);
+    carry_out(server, message->type, next, NULL);
+}
+
+/* A request to the process rather than to its callbacks: does not count as a message, the wait
+ * under way begins anew. */
+static void handle_system(struct server *server, const cop_message *message)
+{
+    const cop_terminate_message *request = cop_get(message, cop_terminate_message);
+    if (request != NULL)
+        end_for(server, message, cop_reason_ref(request->reason));
+    log_unexpected(message);
+    if (server->timeout_ms != NO_TIMEOUT)
+        cop_become_timeout(server->timeout_ms);
+}
+
+static void handle_timeout(struct server *server)
+{
+    static const struct {
+        cop_message message;
+        cop_timeout_message payload;
+    } timeout = { { .type = COP_TYPE(cop_timeout_message), .size = sizeof(cop_timeout_message) },
+                  { 0 } };
+    handle_info(server, &timeout.message);
+}
+
+static void dispatch(void *argument, cop_message *message)
+{
+    struct server *server = argument;
+    if (message == NULL) {
+        handle_timeout(server);
+        return;
+    }
+    switch ((enum cop_message_kind)message->kind) {
+    case COP_CALL_REQUEST:
+        handle_call(server, message);
+        break;
+    case COP_CAST:
+        handle_cast(server, message);
+        break;
+    case COP_SYSTEM:
+        handle_system(server, message);
+        break;
+    case COP_INFO:
+    case COP_REPLY:      /* through an alias that a callback made */
+        handle_info(server, message);
+        break;
+    }
+}
+
+/* ---- the start -------------------------------------------------------------------------------------- */
+
+static _Noreturn void refuse_start(cop_next next)
+{
+    const bool bare = next.reply == NULL && next.continuation == NULL;
+    if (bare && next.kind == COP_NEXT_IGNORE && next.reason == NULL)
+        cop_init_fail(COP_EIGNORED, COP_NO_PID, NULL, COP_NORMAL);
+    if (bare && next.kind == COP_NEXT_FAIL && next.reason != NULL)
+        cop_init_fail(COP_EFAILED, COP_NO_PID, next.reason, COP_NORMAL);
+    if (!bare || next.kind != COP_NEXT_STOP || next.reason == NULL)
+        next.reason = reject(&next);
+    cop_init_fail(COP_EFAILED, COP_NO_PID, cop_reason_ref(next.reason), next.reason);
+}
+
+static void server_main(void *argument)
+{
+    struct server *server = argument;
+    cop_next next = cop_ok();
+    if (server->callbacks->init != NULL)
+        next = server->callbacks->init(state_of(server), argument_of(server));
+    if (next.kind != COP_NEXT_OK || next.reply != NULL || next.reason != NULL)
+        refuse_start(next);
+
+    cop_init_ack();
+    next.kind = COP_NEXT_NOREPLY;
+    carry_out(server, NULL, next, NULL);   /* makes sense, does not stop: no type is asked for */
+    cop_become(dispatch, server);
+}
+
+cop_started cop_gen_server_start_opt(const cop_gen_server *server, const cop_start_options *options)
+{
+    const bool sound = server != NULL && options != NULL &&
+                       (options->argument != NULL || options->argument_size == 0);
+    if (!sound)
+        return (cop_started){ COP_EINVAL, COP_NO_PID, NULL };
+    if (cop_pid_is_none(cop_self()))
+        return (cop_started){ COP_EOUTSIDE, COP_NO_PID, NULL };
+
+    size_t behind = sizeof(struct server) + state_room(server);
+    struct server *block = cop_alloc(behind + options->argument_size);
+    block->callbacks = server;
+    block->parent = options->link ? cop_self() : COP_NO_PID;
+    block->argument = options->argument;
+    if (options->argument_size > 0) {
+        memcpy((char *)block + behind, options->argument, options->argument_size);
+        block->argument = &behind_state;
+    }
+
+    cop_start_options start = *options;
+    start.argument = block;
+    start.argument_size = behind + options->argument_size;
+    if (start.name == NULL)
+        start.name = server->name;
+    if (start.label == NULL)
+        start.label = server->label != NULL ? server->label : server->name;
+    if (start.stack_bytes == 0)
+        start.stack_bytes = server->stack_bytes;
+    cop_started started = cop_start(server_main, &start);
+    cop_free(block);
+    return started;
+}

@@ -1,0 +1,91 @@
+/* policy.h - what a supervisor decides, as pure functions.
+ *
+ * An event and the time go in, a decision comes out; nothing here knows of processes, messages or
+ * clocks.  The supervisors carry the decisions out (supervisor.c, dynamic_supervisor.c).
+ *
+ *     restart      ended normal or shutdown     ended otherwise
+ *     permanent    report, restart              report, restart
+ *     transient    keep down                    report, restart
+ *     temporary    forget                       report, forget
+ *
+ * A restart that is one too many becomes keep down or forget, and the supervisor gives up.
+ * A significant child that is kept down or forgotten may end the supervisor too. */
+#ifndef COPI_POLICY_H
+#define COPI_POLICY_H
+
+#include <coppice/supervisor.h>
+
+/* ---- the restart window ----------------------------------------------------------- */
+
+/* Gives `size` bytes in place of block, as realloc does; NULL without memory. */
+typedef void *window_grow(void *block, size_t size);
+
+/* The restarts of the last `period`, oldest first, in a ring that grows to `limit` entries.
+ * Times are nanoseconds, or whole seconds as in OTP. */
+struct restart_window {
+    uint32_t limit;
+    bool whole_seconds;
+    int64_t period;            /* in the unit of the times */
+    window_grow *grow;
+    int64_t *times;            /* from grow; the owner frees it */
+    uint32_t capacity;
+    uint32_t first;
+    uint32_t count;
+};
+
+/* The zero intensity is 3 in 5 seconds.  seconds must be more than 0. */
+void copi_window_init(struct restart_window *window, const cop_intensity *intensity,
+                      window_grow *grow);
+
+/* Counts a restart at now_ns, which never goes back.  Returns whether it is tolerated; a window
+ * that cannot grow tolerates no more. */
+bool copi_window_add(struct restart_window *window, int64_t now_ns);
+
+/* ---- decisions --------------------------------------------------------------------- */
+
+/* How a process ended, as far as it matters. */
+enum child_end {
+    END_NORMAL,
+    END_SHUTDOWN,
+    END_SHUTDOWN_CAUSE,        /* {shutdown, _} */
+    END_KILLED,
+    END_OTHER
+};
+
+struct policy {
+    enum cop_strategy strategy;
+    enum cop_auto_shutdown auto_shutdown;
+    struct restart_window window;
+};
+
+/* What is known of a child that has ended by itself. */
+struct ended_child {
+    enum cop_restart restart;
+    bool significant;
+    bool others_significant;   /* another significant child runs or is being restarted */
+    enum child_end end;
+};
+
+enum child_fate { FATE_KEEP_DOWN, FATE_FORGET, FATE_RESTART };
+enum restart_scope { SCOPE_ONE, SCOPE_FROM_IT_ON, SCOPE_ALL };
+enum supervisor_fate { GO_ON, GIVE_UP, AUTO_SHUTDOWN };
+
+struct decision {
+    bool report;                        /* child_terminated */
+    enum child_fate child;
+    enum restart_scope scope;           /* of FATE_RESTART */
+    enum supervisor_fate supervisor;
+};
+
+/* A child has ended by itself. */
+struct decision copi_policy_ended(struct policy *policy, const struct ended_child *ended,
+                                  int64_t now_ns);
+
+/* A child whose restart failed is to be tried again. */
+struct decision copi_policy_retry(struct policy *policy, int64_t now_ns);
+
+/* Whether a child that was stopped ended as it should; if not, it is a shutdown_error. */
+bool copi_policy_stopped_well(enum cop_shutdown_mode mode, enum cop_restart restart,
+                              enum child_end end);
+
+#endif

@@ -1,0 +1,76 @@
+/* report.c - what supervisors have to say: the events of log.h. */
+#include "child.h"
+
+enum child_end copi_child_end(const cop_reason *reason)
+{
+    if (cop_reason_is(reason, "normal")) return END_NORMAL;
+    if (cop_reason_is(reason, "shutdown")) return END_SHUTDOWN;
+    if (cop_reason_is(reason, "killed")) return END_KILLED;
+    return cop_reason_abnormal(reason) ? END_OTHER : END_SHUTDOWN_CAUSE;
+}
+
+static const char *shown(const char *id)
+{
+    return id != NULL ? id : "undefined";
+}
+
+/* The fields that all reports have. */
+static cop_log_event event_of(const struct keeper *keeper, enum cop_log_level level,
+                              enum cop_log_kind kind, const char *id, cop_pid pid)
+{
+    return (cop_log_event){ .level = level,
+                            .kind = kind,
+                            .process = pid,
+                            .supervisor = cop_self(),
+                            .supervisor_name = keeper->name,
+                            .child = shown(id) };
+}
+
+void copi_report(const struct keeper *keeper, const char *context, const char *id, cop_pid pid,
+                 const cop_reason *reason)
+{
+    cop_log_event event = event_of(keeper, COP_LOG_ERROR, COP_LOG_SUPERVISOR, id, pid);
+    event.context = context;
+    event.reason = reason;
+    cop_log(&event);
+}
+
+void copi_report_stopped(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid,
+                         const cop_reason *reason)
+{
+    enum child_end end = copi_child_end(reason);
+    if (copi_policy_stopped_well(spec->shutdown.mode, spec->restart, end)) return;
+    copi_report(keeper, "shutdown_error", spec->id, pid, reason);
+}
+
+void copi_report_give_up(const struct keeper *keeper, const char *id, cop_pid pid)
+{
+    const cop_reason *reason = cop_reason_atom("reached_max_restart_intensity");
+    copi_report(keeper, "shutdown", id, pid, reason);
+    cop_reason_unref(reason);
+}
+
+void copi_report_progress(const struct keeper *keeper, enum cop_log_level level, const char *id,
+                          cop_pid pid)
+{
+    cop_log_event event = event_of(keeper, level, COP_LOG_PROGRESS, id, pid);
+    cop_log(&event);
+}
+
+void copi_report_restart(const struct keeper *keeper, const char *id, cop_pid pid,
+                         const cop_reason *reason, const char *const *ids, size_t count)
+{
+    cop_log_event event = event_of(keeper, COP_LOG_INFO, COP_LOG_RESTART, id, pid);
+    event.reason = reason;
+    event.restarted = ids;
+    event.restarted_count = count;
+    cop_log(&event);
+}
+
+void copi_report_unexpected(const cop_message *message)
+{
+    cop_log(&(cop_log_event){ .level = COP_LOG_ERROR,
+                              .kind = COP_LOG_TEXT,
+                              .message_type = message->type->name,
+                              .text = "a supervisor received an unexpected message" });
+}

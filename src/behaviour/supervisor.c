@@ -1,0 +1,471 @@
+/* supervisor.c - the supervisor's process: a gen_server that carries out what policy.c decides.
+ *
+ * A child is in one of three states:
+ *
+ *            started               it ended; it was stopped by a call or with its group
+ *     DOWN -----------> UP -----------------------------------------> DOWN, or forgotten
+ *      ^  \              |
+ *      |   \ failed in   | it ended and
+ *      |    \ a group    | its restart failed
+ *      |     v           v
+ *      +---- RESTARTING <--+
+ *       gave up,   |       | failed again
+ *       ignored,   +-------+------------------> UP
+ *       terminate_child     started
+ *
+ * RESTARTING has a retry_child on its way: a cast to the supervisor itself, so that calls, exits
+ * and its own end are handled between two tries.  One that finds its child in another
+ * state was cancelled, and does nothing.
+ *
+ * The exit message of a child that was stopped comes when its pid is no child's any more, and is
+ * ignored then: pids are never used twice. */
+#include "supervisor.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <coppice/memory.h>
+#include <coppice/timer.h>
+
+#include "child.h"
+#include "children.h"
+#include "request.h"
+
+struct supervisor {
+    struct keeper keeper;
+    struct policy policy;
+    struct children children;
+};
+
+/* ---- start and stop ------------------------------------------------------------------- */
+
+/* A child that is not to run: temporary ones are forgotten. */
+static void put_down(struct supervisor *supervisor, struct child *child)
+{
+    if (child->spec.restart == COP_TEMPORARY) copi_children_remove(&supervisor->children, child);
+    else copi_children_set_state(&supervisor->children, child, COP_CHILD_DOWN);
+}
+
+/* Stops a child, if it runs, and gives up its restart, if there is one under way. */
+static void stop_child(struct supervisor *supervisor, struct child *child)
+{
+    if (child->state == COP_CHILD_UP)
+        copi_child_stop(&supervisor->keeper, &child->spec, child->pid);
+    put_down(supervisor, child);
+}
+
+/* Stops the children younger than `last`, or all if it is NULL, youngest first. */
+static void stop_younger(struct supervisor *supervisor, const struct child *last)
+{
+    struct child *child = supervisor->children.youngest;
+    while (child != last) {
+        struct child *older = child->older;
+        stop_child(supervisor, child);
+        child = older;
+    }
+}
+
+static void set_up(struct supervisor *supervisor, struct child *child, cop_pid pid,
+                   enum cop_log_level level)
+{
+    copi_children_set_up(&supervisor->children, child, pid);
+    copi_report_progress(&supervisor->keeper, level, child->spec.id, pid);
+}
+
+/* Starts a child that is not UP; a failure leaves it as it was. */
+static cop_started start_child(struct supervisor *supervisor, struct child *child,
+                               enum cop_log_level level)
+{
+    assert(child->state != COP_CHILD_UP);
+    cop_started started = copi_child_start(&child->spec);
+    if (started.error == COP_OK) set_up(supervisor, child, started.pid, level);
+    else if (started.error == COP_EIGNORED) put_down(supervisor, child);
+    return started;
+}
+
+static bool start_failed(const cop_started *started)
+{
+    return started->error != COP_OK && started->error != COP_EIGNORED;
+}
+
+/* ---- restarts ------------------------------------------------------------------------- */
+
+/* A restart failed at this child; takes the reason over. */
+static void try_again(struct supervisor *supervisor, struct child *child, const cop_reason *reason)
+{
+    copi_children_set_state(&supervisor->children, child, COP_CHILD_RESTARTING);
+    cop_cast_message(cop_to(cop_self()), copi_request_retry(child->spec.id, reason));
+}
+
+/* Starts the child itself; reason: why it is down. */
+static void restart_one(struct supervisor *supervisor, struct child *child,
+                        const cop_reason *reason)
+{
+    cop_pid old = child->pid;
+    copi_children_set_state(&supervisor->children, child, COP_CHILD_RESTARTING);
+    cop_started started = start_child(supervisor, child, COP_LOG_INFO);
+    if (started.error == COP_OK) {
+        const char *const ids[] = { child->spec.id };
+        copi_report_restart(&supervisor->keeper, child->spec.id, old, reason, ids, 1);
+    }
+    if (!start_failed(&started)) return;
+
+    const cop_reason *failure = copi_start_failure(&started);
+    copi_report(&supervisor->keeper, "start_error", child->spec.id, old, failure);
+    cop_reason_unref(failure);
+    try_again(supervisor, child, cop_reason_ref(reason));
+}
+
+/* The group from `first` on is restarted: reports the `count` of its children that are up. */
+static void report_group(struct supervisor *supervisor, const struct child *first, size_t count,
+                         const struct child *pivot, cop_pid old, const cop_reason *reason)
+{
+    if (count == 0) return;
+    const char **ids = cop_alloc(count * sizeof *ids);
+    size_t up = 0;
+    for (const struct child *child = first; child != NULL; child = child->younger) {
+        if (child->state == COP_CHILD_UP) ids[up++] = child->spec.id;
+    }
+    assert(up == count);
+    copi_report_restart(&supervisor->keeper, pivot->spec.id, old, reason, ids, count);
+    cop_free(ids);
+}
+
+/* Stops the group, youngest first, and starts all of it again, oldest first, those too that were
+ * down before.  A child that fails to start becomes the pivot of the next try; those after it
+ * stay down until then. */
+static void restart_group(struct supervisor *supervisor, struct child *pivot,
+                          enum restart_scope scope, const cop_reason *reason)
+{
+    cop_pid old = pivot->pid;
+    struct child *before = scope == SCOPE_ALL ? NULL : pivot->older;
+    copi_children_set_state(&supervisor->children, pivot, COP_CHILD_DOWN);
+    stop_younger(supervisor, before);
+
+    struct child *first = before != NULL ? before->younger : supervisor->children.oldest;
+    size_t count = 0;
+    for (struct child *child = first; child != NULL; child = child->younger) {
+        cop_started started = start_child(supervisor, child, COP_LOG_INFO);
+        if (started.error == COP_OK) count++;
+        if (!start_failed(&started)) continue;
+
+        const cop_reason *failure = copi_start_failure(&started);
+        copi_report(&supervisor->keeper, "start_error", child->spec.id, child->pid, failure);
+        if (child == pivot) {
+            cop_reason_unref(failure);
+            failure = cop_reason_ref(reason);
+        }
+        try_again(supervisor, child, failure);
+        return;
+    }
+    report_group(supervisor, first, count, pivot, old, reason);
+}
+
+/* Does what was decided about a child that has ended or is RESTARTING; reason: why it ended. */
+static cop_next carry_out(struct supervisor *supervisor, struct child *child,
+                          struct decision decision, const cop_reason *reason)
+{
+    if (decision.supervisor == GIVE_UP)
+        copi_report_give_up(&supervisor->keeper, child->spec.id, child->pid);
+
+    switch (decision.child) {
+    case FATE_KEEP_DOWN:
+        copi_children_set_state(&supervisor->children, child, COP_CHILD_DOWN);
+        break;
+    case FATE_FORGET:
+        copi_children_remove(&supervisor->children, child);
+        break;
+    case FATE_RESTART:
+        if (decision.scope == SCOPE_ONE) restart_one(supervisor, child, reason);
+        else restart_group(supervisor, child, decision.scope, reason);
+        break;
+    }
+    return decision.supervisor == GO_ON ? cop_noreply() : cop_stop(COP_SHUTDOWN);
+}
+
+static cop_next child_ended(struct supervisor *supervisor, struct child *child,
+                            const cop_reason *reason)
+{
+    size_t others = supervisor->children.significant - (child->spec.significant ? 1 : 0);
+    struct ended_child ended = {
+        .restart = child->spec.restart,
+        .significant = child->spec.significant,
+        .others_significant = others > 0,
+        .end = copi_child_end(reason),
+    };
+    struct decision decision = copi_policy_ended(&supervisor->policy, &ended, cop_now_ns());
+    if (decision.report)
+        copi_report(&supervisor->keeper, "child_terminated", child->spec.id, child->pid, reason);
+    return carry_out(supervisor, child, decision, reason);
+}
+
+/* ---- calls ---------------------------------------------------------------------------- */
+
+/* Starts a new child, and keeps it if it runs or, unless temporary, ignored its start. */
+static cop_started start_new(struct supervisor *supervisor, const cop_child_spec *spec)
+{
+    cop_started started = copi_child_start(spec);
+    if (start_failed(&started)) return started;
+    bool temporary = spec->restart == COP_TEMPORARY;
+    bool up = started.error == COP_OK;
+    if (up || !temporary) {
+        cop_child_spec kept = *spec;
+        if (temporary) {           /* it is never started again */
+            kept.argument = NULL;
+            kept.argument_size = 0;
+        }
+        struct child *child = copi_children_add(&supervisor->children, &kept);
+        if (up) set_up(supervisor, child, started.pid, COP_LOG_DEBUG);
+    }
+    return (cop_started){ COP_OK, started.pid, NULL };
+}
+
+static cop_next call_start_child(struct supervisor *supervisor, const cop_message *request)
+{
+    const cop_child_spec *spec = &cop_expect(request, copi_start_child)->spec;
+    if (spec->id == NULL || copi_spec_fault(spec, supervisor->policy.auto_shutdown) != NULL)
+        return copi_answer_error(COP_EINVAL);
+
+    const struct child *present = copi_children_by_id(&supervisor->children, spec->id);
+    if (present == NULL) return copi_answer_started(start_new(supervisor, spec));
+    if (present->state != COP_CHILD_UP) return copi_answer_error(COP_EALREADY_PRESENT);
+    return copi_answer_started((cop_started){ COP_EALREADY_STARTED, present->pid, NULL });
+}
+
+static cop_next call_terminate_child(struct supervisor *supervisor, const cop_message *request)
+{
+    const char *id = cop_expect(request, copi_terminate_child)->id;
+    struct child *child = copi_children_by_id(&supervisor->children, id);
+    if (child == NULL) return copi_answer_error(COP_ENOT_FOUND);
+    stop_child(supervisor, child);
+    return copi_answer_error(COP_OK);
+}
+
+/* The child, if it is down; else NULL and why it can be neither restarted nor deleted. */
+static struct child *child_down(struct supervisor *supervisor, const char *id, int *ret_error)
+{
+    struct child *child = copi_children_by_id(&supervisor->children, id);
+    if (child != NULL && child->state == COP_CHILD_DOWN) return child;
+    *ret_error = child == NULL                        ? COP_ENOT_FOUND
+                 : child->state == COP_CHILD_UP       ? COP_ERUNNING
+                                                      : COP_ERESTARTING;
+    return NULL;
+}
+
+static cop_next call_restart_child(struct supervisor *supervisor, const cop_message *request)
+{
+    int error;
+    const char *id = cop_expect(request, copi_restart_child)->id;
+    struct child *child = child_down(supervisor, id, &error);
+    if (child == NULL) return copi_answer_error(error);
+    cop_started started = start_child(supervisor, child, COP_LOG_DEBUG);
+    if (started.error == COP_EIGNORED) started.error = COP_OK;
+    return copi_answer_started(started);
+}
+
+static cop_next call_delete_child(struct supervisor *supervisor, const cop_message *request)
+{
+    int error;
+    const char *id = cop_expect(request, copi_delete_child)->id;
+    struct child *child = child_down(supervisor, id, &error);
+    if (child == NULL) return copi_answer_error(error);
+    copi_children_remove(&supervisor->children, child);
+    return copi_answer_error(COP_OK);
+}
+
+static cop_next call_get_childspec(struct supervisor *supervisor, const cop_message *request)
+{
+    const char *id = cop_expect(request, copi_get_childspec)->id;
+    struct child *child = copi_children_by_id(&supervisor->children, id);
+    if (child == NULL) return copi_answer_error(COP_ENOT_FOUND);
+    return cop_reply_message(copi_message_with_spec(COP_TYPE(copi_childspec), &child->spec));
+}
+
+static cop_next call_which_children(struct supervisor *supervisor, const cop_message *request)
+{
+    (void)request;
+    const struct children *children = &supervisor->children;
+    size_t id_bytes = 0;
+    for (struct child *child = children->youngest; child != NULL; child = child->older)
+        id_bytes += strlen(child->spec.id) + 1;
+    cop_message *reply = copi_reply_children(children->by_id.count, id_bytes);
+    for (struct child *child = children->youngest; child != NULL; child = child->older) {
+        cop_pid pid = child->state == COP_CHILD_UP ? child->pid : COP_NO_PID;
+        cop_child_info info = { child->spec.id, child->state, pid, child->spec.type };
+        copi_reply_add_child(reply, &info);
+    }
+    return cop_reply_message(reply);
+}
+
+static cop_next call_count_children(struct supervisor *supervisor, const cop_message *request)
+{
+    (void)request;
+    const struct children *children = &supervisor->children;
+    cop_child_counts counts = { .specs = children->by_id.count };
+    for (struct child *child = children->youngest; child != NULL; child = child->older) {
+        if (child->state == COP_CHILD_UP && cop_is_alive(child->pid)) counts.active++;
+        if (child->spec.type == COP_SUPERVISOR) counts.supervisors++;
+        else counts.workers++;
+    }
+    return cop_reply_message(cop_new(copi_counts, .counts = counts));
+}
+
+/* What only dynamic supervisors do. */
+static cop_next call_refused(struct supervisor *supervisor, const cop_message *request)
+{
+    (void)supervisor;
+    (void)request;
+    return copi_answer_error(COP_EINVAL);
+}
+
+static const struct {
+    const cop_message_type *type;
+    cop_next (*handle)(struct supervisor *supervisor, const cop_message *request);
+} calls[] = {
+    { COP_TYPE(copi_start_child), call_start_child },
+    { COP_TYPE(copi_terminate_child), call_terminate_child },
+    { COP_TYPE(copi_restart_child), call_restart_child },
+    { COP_TYPE(copi_delete_child), call_delete_child },
+    { COP_TYPE(copi_get_childspec), call_get_childspec },
+    { COP_TYPE(copi_which_children), call_which_children },
+    { COP_TYPE(copi_count_children), call_count_children },
+    { COP_TYPE(copi_start_from), call_refused },
+    { COP_TYPE(copi_terminate_pid), call_refused },
+};
+
+/* ---- callbacks ------------------------------------------------------------------------ */
+
+static cop_next handle_call(void *state, const cop_message *request, cop_from from)
+{
+    (void)from;
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        if (request->type == calls[i].type) return calls[i].handle(state, request);
+    }
+    return cop_stop(cop_reason_error("function_clause: call %s", request->type->name));
+}
+
+static cop_next handle_cast(void *state, const cop_message *message)
+{
+    struct supervisor *supervisor = state;
+    const copi_retry_child *retry = cop_get(message, copi_retry_child);
+    if (retry == NULL)
+        return cop_stop(cop_reason_error("function_clause: cast %s", message->type->name));
+
+    struct child *child = copi_children_by_id(&supervisor->children, retry->id);
+    if (child == NULL || child->state != COP_CHILD_RESTARTING) return cop_noreply();
+    struct decision decision = copi_policy_retry(&supervisor->policy, cop_now_ns());
+    return carry_out(supervisor, child, decision, retry->reason);
+}
+
+static cop_next handle_info(void *state, const cop_message *message)
+{
+    struct supervisor *supervisor = state;
+    const cop_exit_message *gone = cop_get(message, cop_exit_message);
+    if (gone == NULL) {
+        copi_report_unexpected(message);
+        return cop_noreply();
+    }
+    struct child *child = copi_children_by_pid(&supervisor->children, gone->from);
+    if (child != NULL) return child_ended(supervisor, child, gone->reason);
+    copi_child_heard(&supervisor->keeper, gone);
+    return cop_noreply();
+}
+
+static void terminate(void *state, const cop_reason *reason)
+{
+    (void)reason;
+    struct supervisor *supervisor = state;
+    stop_younger(supervisor, NULL);
+    copi_child_hear_all(&supervisor->keeper);
+}
+
+/* ---- init ------------------------------------------------------------------------------ */
+
+static void check_flags(const cop_supervisor *flags)
+{
+    const char *fault = NULL;
+    if (flags->strategy < COP_ONE_FOR_ONE || flags->strategy > COP_ONE_FOR_ALL)
+        fault = "invalid_strategy";
+    else if (flags->intensity.set && flags->intensity.seconds == 0)
+        fault = "invalid_period";
+    else if (flags->auto_shutdown < COP_NEVER || flags->auto_shutdown > COP_ALL_SIGNIFICANT)
+        fault = "invalid_auto_shutdown";
+    else if (flags->children == NULL && flags->child_count > 0)
+        fault = "invalid_children";
+    if (fault != NULL) copi_supervisor_refuse(COP_EINVAL, "supervisor_data", fault, NULL);
+}
+
+/* Takes the whole table in, or refuses it before any child is started. */
+static void add_table(struct supervisor *supervisor, const cop_supervisor *flags)
+{
+    for (size_t i = 0; i < flags->child_count; i++) {
+        const cop_child_spec *spec = &flags->children[i];
+        const char *fault = spec->id == NULL ? "missing_id"
+                                             : copi_spec_fault(spec, flags->auto_shutdown);
+        if (fault != NULL) copi_supervisor_refuse(COP_EINVAL, "start_spec", fault, spec->id);
+        if (copi_children_by_id(&supervisor->children, spec->id) != NULL)
+            copi_supervisor_refuse(COP_EDUPLICATE, "start_spec", "duplicate_child_name", spec->id);
+        copi_children_add(&supervisor->children, spec);
+    }
+}
+
+static void release_reason(void *reason)
+{
+    cop_reason_unref(reason);
+}
+
+/* A child failed to start: stops those before it.  Takes the failure over. */
+static cop_next fail_start(struct supervisor *supervisor, const struct child *child,
+                           const cop_reason *failure)
+{
+    copi_report(&supervisor->keeper, "start_error", child->spec.id, COP_NO_PID, failure);
+    const cop_reason *reason = cop_reason_tuple(
+        "shutdown", cop_reason_tuple("failed_to_start_child",
+                                     cop_reason_tuple(child->spec.id, failure)));
+    cop_deferred *guard = cop_defer(release_reason, (void *)(uintptr_t)reason);
+    stop_younger(supervisor, NULL);
+    copi_child_hear_all(&supervisor->keeper);
+    cop_undefer(guard, false);
+    return cop_stop(reason);
+}
+
+static cop_next start_all(struct supervisor *supervisor)
+{
+    struct child *child = supervisor->children.oldest;
+    while (child != NULL) {
+        struct child *younger = child->younger;
+        cop_started started = start_child(supervisor, child, COP_LOG_INFO);
+        if (start_failed(&started))
+            return fail_start(supervisor, child, copi_start_failure(&started));
+        child = younger;
+    }
+    return cop_ok();
+}
+
+static cop_next init(void *state, const void *argument)
+{
+    struct supervisor *supervisor = state;
+    const struct supervisor_argument *start = argument;
+    cop_supervisor flags = start->flags.supervisor;
+    if (flags.init != NULL) {
+        cop_next next = flags.init(&flags, copi_argument_of(start));
+        if (next.kind != COP_NEXT_OK) return next;
+    }
+    check_flags(&flags);
+    copi_keeper_init(&supervisor->keeper);
+    supervisor->policy.strategy = flags.strategy;
+    supervisor->policy.auto_shutdown = flags.auto_shutdown;
+    copi_window_init(&supervisor->policy.window, &flags.intensity, cop_realloc);
+    add_table(supervisor, &flags);
+    return start_all(supervisor);
+}
+
+const cop_gen_server copi_supervisor_server = {
+    .label = "supervisor",
+    .state_size = sizeof(struct supervisor),
+    .init = init,
+    .handle_call = handle_call,
+    .handle_cast = handle_cast,
+    .handle_info = handle_info,
+    .terminate = terminate,
+};

@@ -1,0 +1,40 @@
+/* main.c - scenario: plays supervision scenarios and writes what happened.
+ *
+ * Read in this order: scenario.h and parse.c (the file), children.c (the processes),
+ * recorder.c (who sees what), play.c and calls.c (the steps). */
+#include "../common/program.h"
+#include "play.h"
+
+static int play_file(const char *path)
+{
+    struct scenario scenario;
+    int status = UNREADABLE;
+    if (scenario_read(&scenario, path)) {
+        struct play play = { .file = path, .scenario = &scenario };
+        status = play_scenario(&play);
+        if (status == PLAYED) status = program_write_trace(path, &play.trace);
+        lines_free(&play.trace);
+        lines_free(&play.recorder.happened);
+        lines_free(&play.recorder.downs);
+        pool_free(&play.pool);
+    }
+    pool_free(&scenario.pool);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct program scenario = {
+        .name = "scenario",
+        .help = "usage: scenario FILE.scn ...\n"
+                "\n"
+                "Plays supervision scenarios on Coppice's supervisors, in virtual time, and\n"
+                "writes what happened to FILE.cop beside each.  tests/conformance/PROTOCOL.md\n"
+                "describes both files; tests/conformance/compare.py holds FILE.cop against a\n"
+                "FILE.otp that was recorded on Erlang/OTP.\n"
+                "\n"
+                "status: 0 all were played; 1 one could not be played to its end; 2 one could\n"
+                "not be read: FILE:LINE: what is wrong is on stderr\n",
+        .play = play_file };
+    return program_main(&scenario, argc, argv);
+}

@@ -1,0 +1,155 @@
+/* recorder.c - one server that sees all that happens in a scenario, in order. */
+#include "recorder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <coppice/runtime.h>
+
+#include "../common/program.h"
+
+/* A process that has begun and not ended. */
+struct life {
+    struct life *next;
+    struct place *place;
+    int n;
+    cop_ref monitor;
+    bool told;             /* its end belongs in the trace: its start was ok */
+};
+
+COP_CALL(starting, { const struct node *node; }, { int n; enum outcome outcome; });
+COP_CALL(terminating, { const struct node *node; int n; const cop_reason *reason; }, COP_EMPTY);
+COP_CALL(look, COP_EMPTY, { size_t events; });
+
+static const char name[] = "recorder";
+
+static void happened(struct recorder *recorder)
+{
+    recorder->events++;
+    if (recorder->events == recorder->limit) {
+        fprintf(stderr, "%zu events: this has no end\n", recorder->events);
+        cop_halt(FAILED);
+    }
+}
+
+/* The place of a path; a new one goes where the order of paths puts it. */
+static struct place *place_of(struct recorder *recorder, const char *path)
+{
+    struct place **link = &recorder->places;
+    while (*link != NULL && strcmp((*link)->path, path) < 0) link = &(*link)->next;
+    if (*link != NULL && strcmp((*link)->path, path) == 0) return *link;
+    struct place *place = pool_alloc(recorder->pool, sizeof *place);
+    *place = (struct place){ .next = *link, .path = pool_strdup(recorder->pool, path) };
+    *link = place;
+    return place;
+}
+
+static cop_next on_starting(struct recorder *recorder, const struct node *node, cop_pid pid)
+{
+    struct place *place = place_of(recorder, node->path);
+    int n = ++place->starts;
+    size_t start = (size_t)n <= node->start_count ? (size_t)n - 1 : node->start_count - 1;
+    enum outcome outcome = node->starts[start];
+    place->live = true;
+    place->pid = pid;
+    place->kind = node->kind;
+
+    struct life *life = pool_alloc(recorder->pool, sizeof *life);
+    *life = (struct life){ .next = recorder->lives, .place = place, .n = n,
+                           .monitor = cop_monitor(pid), .told = outcome == OUTCOME_OK };
+    recorder->lives = life;
+    lines_add(&recorder->happened, "start %s %d%s%s", place->path, n,
+              outcome == OUTCOME_OK ? "" : " ",
+              outcome == OUTCOME_OK ? "" : outcome_names[outcome]);
+    happened(recorder);
+    return cop_reply(starting, .n = n, .outcome = outcome);
+}
+
+static cop_next on_terminating(struct recorder *recorder, const terminating *told)
+{
+    char *reason = reason_text(told->reason);
+    lines_add(&recorder->happened, "terminate %s %d %s", told->node->path, told->n, reason);
+    free(reason);
+    happened(recorder);
+    return cop_reply(terminating, 0);
+}
+
+static cop_next handle_call(void *state, const cop_message *request, cop_from from)
+{
+    (void)from;
+    struct recorder *recorder = *(struct recorder **)state;
+    const starting *start = cop_get(request, starting);
+    if (start != NULL) return on_starting(recorder, start->node, request->from);
+    if (cop_is(request, look)) return cop_reply(look, .events = recorder->events);
+    return on_terminating(recorder, cop_expect(request, terminating));
+}
+
+static cop_next handle_info(void *state, const cop_message *message)
+{
+    struct recorder *recorder = *(struct recorder **)state;
+    const cop_down_message *down = cop_expect(message, cop_down_message);
+    struct life **link = &recorder->lives;
+    while (*link != NULL && !cop_ref_equal((*link)->monitor, down->ref)) link = &(*link)->next;
+    struct life *life = *link;
+    if (life == NULL) return cop_noreply();
+    *link = life->next;
+    if (cop_pid_equal(life->place->pid, down->pid)) life->place->live = false;
+    if (life->told) {
+        char *reason = reason_text(down->reason);
+        lines_add(&recorder->downs, "down %s %d %s", life->place->path, life->n, reason);
+        free(reason);
+    }
+    happened(recorder);
+    return cop_noreply();
+}
+
+static cop_next init(void *state, const void *argument)
+{
+    *(struct recorder **)state = *(struct recorder *const *)argument;
+    return cop_ok();
+}
+
+void recorder_start(struct recorder *recorder)
+{
+    static const cop_gen_server server = {
+        .name = name, .state_size = sizeof(struct recorder *), .init = init,
+        .handle_call = handle_call, .handle_info = handle_info };
+    cop_started started = cop_gen_server_start_link(&server, .argument = &recorder,
+                                                    .argument_size = sizeof recorder);
+    cop_must_named(started.error, "starting the recorder");
+}
+
+struct begun recorder_starting(const struct node *node)
+{
+    starting_reply reply;
+    cop_must(cop_call_timeout(name, COP_INFINITY, &reply, starting, .node = node));
+    return (struct begun){ .n = reply.n, .outcome = reply.outcome };
+}
+
+void recorder_terminating(const struct node *node, int n, const cop_reason *reason)
+{
+    cop_must(cop_call_timeout(name, COP_INFINITY, NULL, terminating, .node = node, .n = n,
+                              .reason = reason));
+}
+
+size_t recorder_look(void)
+{
+    look_reply reply;
+    cop_must(cop_call_timeout(name, COP_INFINITY, &reply, look, 0));
+    return reply.events;
+}
+
+const struct place *recorder_live(const struct recorder *recorder, const char *path)
+{
+    for (const struct place *place = recorder->places; place != NULL; place = place->next) {
+        if (strcmp(place->path, path) == 0) return place->live ? place : NULL;
+    }
+    return NULL;
+}
+
+void recorder_take(struct recorder *recorder, struct lines *trace)
+{
+    lines_sort(&recorder->downs);
+    lines_move(trace, &recorder->happened, "  ");
+    lines_move(trace, &recorder->downs, "  ");
+}

@@ -1,0 +1,473 @@
+#!/usr/bin/env python3
+"""test_financial.py - the financial application, from the outside.
+
+    tests/integration/test_financial.py PROGRAM
+
+Runs the program on small days and on the day that comes with it, and holds its ledger against
+the input with Python's own SQLite and CSV.  Prints TAP."""
+
+import csv
+import fcntl
+import os
+import pathlib
+import pty
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DAY = ROOT / "examples" / "financial" / "day.csv"
+GENERATOR = ROOT / "tools" / "make_day.py"
+HEADING = "time,id,kind,party,amount\n"
+HOLDS = "Every good line of the input is in the ledger exactly once"
+ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm"}
+ENVIRONMENT.pop("NO_COLOR", None)
+
+program = None          # the path of the program under test
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+# ---- helpers ------------------------------------------------------------------------------
+
+
+def make_day(directory, lines, seed=7):
+    """A generated day of that many lines; its path."""
+    path = directory / f"day-{lines}-{seed}.csv"
+    with path.open("w", encoding="utf-8") as file:
+        subprocess.run([sys.executable, GENERATOR, "--lines", str(lines), "--seed", str(seed)],
+                       stdout=file, check=True)
+    return path
+
+
+def write_day(directory, *lines):
+    path = directory / "day.csv"
+    path.write_text(HEADING + "".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def start(directory, *arguments, **options):
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
+               "cwd": directory, "env": ENVIRONMENT, **options}
+    return subprocess.Popen([program, *map(str, arguments)], **options)
+
+
+def run(directory, *arguments, status=0, **options):
+    """Runs the program to its end; its standard output and error."""
+    process = start(directory, *arguments, **options)
+    out, err = process.communicate()
+    equal(process.returncode, status, f"the status; it said:\n{out}{err}")
+    return out, err
+
+
+def equal(actual, expected, what):
+    assert actual == expected, f"{what}: expected {expected!r}, got {actual!r}"
+
+
+def contains(text, part):
+    assert part in text, f"expected {part!r} in:\n{text}"
+
+
+def number_of(label, out):
+    """The number after that label in the table."""
+    match = re.search(rf"^  {re.escape(label)} +([\d,]+)$", out, re.MULTILINE)
+    assert match, f"no {label!r} in:\n{out}"
+    return int(match[1].replace(",", ""))
+
+
+def cents(amount):
+    whole, _, part = amount.partition(".")
+    return int(whole) * 100 + int((part + "00")[:2])
+
+
+def read_input(path):
+    """The file's entries as the ledger should have them, sorted."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return sorted((row["id"], row["time"], row["kind"], row["party"], cents(row["amount"]))
+                      for row in csv.DictReader(file))
+
+
+def read_ledger(path):
+    with sqlite3.connect(path) as ledger:
+        equal(ledger.execute("PRAGMA integrity_check").fetchall(), [("ok",)], "the file's check")
+        return sorted(ledger.execute("SELECT id, time, kind, party, cents FROM ledger"))
+
+
+def check_day(directory, day, *arguments):
+    """Runs a day that has to hold, and checks its ledger here; the story."""
+    out, err = run(directory, "--input", day, "--ledger", "l.db", *arguments)
+    equal(err, "", "standard error")
+    contains(out, HOLDS)
+    equal(read_ledger(directory / "l.db"), read_input(day), "the ledger")
+    return out
+
+
+# ---- the day --------------------------------------------------------------------------------
+
+
+@case
+def the_day_of_the_repository_is_what_the_generator_writes(directory):
+    written = subprocess.run([sys.executable, GENERATOR], stdout=subprocess.PIPE, check=True).stdout
+    equal(written == DAY.read_bytes(), True, "the same bytes")
+    equal(written.count(b"\n"), 10001, "its lines")
+
+
+@case
+def the_day_holds_while_about_one_request_in_fifty_crashes(directory):
+    out = check_day(directory, DAY)
+    crashes = number_of("all", out.split("Crashes by kind")[1])
+    assert 150 <= crashes <= 350, f"{crashes} crashes"
+    for kind in ("error exit", "null write", "failed assert", "abort", "division by zero",
+                 "runaway recursion"):
+        assert number_of(kind, out) > 10, f"too few by {kind}"
+    for supervisor in ("FinancialApp.Supervisor", "PaymentSupervisor", "DonationSupervisor",
+                       "NotificationSupervisor"):
+        assert number_of(supervisor, out) > 0, f"{supervisor} restarted nothing"
+    assert number_of("found already written", out) > 0, "no worker crashed after its write"
+
+
+@case
+def without_faults_nothing_crashes(directory):
+    out = check_day(directory, make_day(directory, 500), "--faults", 0)
+    equal(number_of("all", out.split("Crashes by kind")[1]), 0, "crashes")
+    equal(number_of("all", out.split("Restarts by supervisor")[1]), 0, "restarts")
+    equal(number_of("sent again", out), 0, "sent again")
+    equal(number_of("receipts sent", out), 500, "receipts")
+
+
+@case
+def a_day_on_which_every_request_meets_a_fault_holds(directory):
+    for seed in range(1, 6):
+        out = check_day(directory, make_day(directory, 300), "--faults", 1, "--seed", seed)
+        crashes = number_of("all", out.split("Crashes by kind")[1])
+        assert crashes >= 280, f"only {crashes} crashes with seed {seed}"
+
+
+@case
+def requests_that_all_come_in_the_same_second_hold(directory):
+    day = write_day(directory, *(f"12:00:00,R{i},{('invoice', 'donation')[i % 2]},P,{i + 1}.01"
+                                 for i in range(400)))
+    check_day(directory, day, "--faults", 0.02)
+
+
+@case
+def the_story_names_who_why_and_what_was_restarted_with_it(directory):
+    out = check_day(directory, DAY)
+    line = r"^\d\d:\d\d:\d\d  {} +{} +{}$"
+    for who, why, what in (
+            ("PaymentProcessor", "null write", "restarted alone"),
+            ("DonationProcessor", "runaway recursion", "restarted with DonationWorker"),
+            ("DonationWorker", "abort", "restarted alone"),
+            ("DatabasePool", "[a-z ]+", "restarted with PaymentSupervisor, DonationSupervisor, "
+             "NotificationSupervisor"),
+            ("DonationSupervisor", "gave up", "restarted with NotificationSupervisor"),
+            ("PaymentSupervisor", "killed", "restarted with DonationSupervisor, "
+             "NotificationSupervisor")):
+        assert re.search(line.format(who, why, what), out, re.MULTILINE), f"no {who} {why} {what}"
+
+
+@case
+def the_tree_is_drawn_as_it_is(directory):
+    day = write_day(directory, "09:00:00,A,invoice,P,1")
+    out, _ = run(directory, "--input", day)
+    contains(out, """
+FinancialApp.Supervisor (rest_for_one)
+├── DatabasePool
+├── PaymentSupervisor (one_for_one)
+│   ├── PaymentProcessor
+│   └── PaymentTaskSupervisor
+├── DonationSupervisor (rest_for_one)
+│   ├── DonationProcessor
+│   └── DonationWorker
+└── NotificationSupervisor (one_for_one)
+    └── NotificationService
+""")
+
+
+# ---- the same story ----------------------------------------------------------------------------
+
+
+@case
+def the_same_seed_tells_the_same_story(directory):
+    day = make_day(directory, 1500)
+    stories = [run(directory, "--input", day, "--faults", 0.1, "--seed", seed)[0]
+               for seed in (5, 5, 6)]
+    equal(stories[0] == stories[1], True, "the story of seed 5 is the same twice")
+    equal([line for line in stories[0].splitlines() if "seed" not in line] ==
+          [line for line in stories[2].splitlines() if "seed" not in line], False,
+          "the story of seed 6 is the same as that of seed 5")
+    assert not re.search(r"0x[0-9a-f]+|<\d+\.\d+>", stories[0]), "an address or a pid"
+
+
+# ---- bad input -----------------------------------------------------------------------------------
+
+
+@case
+def bad_lines_are_reported_and_lose_nothing_else(directory):
+    good = ["09:00:00,A,invoice,Larch Books,12.50", "09:00:01,B,donation,Ada Dahl,5",
+            "23:59:59,C,invoice,Rowan Tools,9999999999.99"]
+    bad = ["no fields at all", "9:00,D,invoice,P,1", "09:00:00,,invoice,P,1",
+           "09:00:00,E,refund,P,1", "09:00:00,F,invoice,,1", "09:00:00,G,invoice,P,-1",
+           "09:00:00,H,invoice,P,0", "09:00:00,I,invoice,P,1.005", "09:00:00,J,invoice,P,1e3",
+           "09:00:00,K,invoice,P,10000000000", "09:00:00,A,invoice,Larch Books,12.50",
+           "09:00:00,L,invoice,P,1,2", "09:00:00,M,invoice,P\x1b[2J,1", "24:00:00,N,invoice,P,1"]
+    day = write_day(directory, good[0], *bad, good[1], "", good[2])
+    out, err = run(directory, "--input", "day.csv", "--ledger", "l.db", "--faults", 1)
+    equal([line.split(": ")[0] for line in err.splitlines()],
+          [f"day.csv:{number}" for number in range(3, 3 + len(bad))], "the places complained of")
+    contains(err, 'day.csv:6: the kind "refund" is neither invoice nor donation\n')
+    contains(err, 'day.csv:13: the id "A" was in line 2 already\n')
+    assert "\x1b" not in err, "a control character went through"
+    equal(number_of("bad lines left out", out), len(bad), "the count")
+    contains(out, HOLDS)
+    day.write_text(HEADING + "\n".join(good), encoding="utf-8")
+    equal([entry[0] for entry in read_ledger(directory / "l.db")], ["A", "B", "C"], "the ledger")
+    equal(read_ledger(directory / "l.db")[2][4], 999999999999, "the largest amount")
+
+
+@case
+def line_ends_of_other_systems_are_understood(directory):
+    day = directory / "day.csv"
+    day.write_bytes(b"\xef\xbb\xbf" + HEADING.strip().encode() + b"\r\n"
+                    b"09:00:00,A,invoice,\xc3\x84rzte,1.5\r\n09:00:01,B,donation,P,2")
+    run(directory, "--input", day, "--ledger", "l.db")
+    equal(read_ledger(directory / "l.db"),
+          [("A", "09:00:00", "invoice", "Ärzte", 150), ("B", "09:00:01", "donation", "P", 200)],
+          "the ledger")
+
+
+@case
+def input_that_cannot_be_read_fails(directory):
+    _, err = run(directory, "--input", "nowhere.csv", status=1)
+    equal(err, "financial: nowhere.csv: No such file or directory\n", "the complaint")
+    _, err = run(directory, "--input", directory, status=1)
+    contains(err, "Is a directory")
+    write_day(directory)
+    _, err = run(directory, "--input", "day.csv", status=1)
+    equal(err, "financial: day.csv: no line is a request\n", "the complaint")
+    equal(list(directory.glob("*.db*")), [], "ledgers made")
+
+
+@case
+def a_wrong_command_line_is_refused(directory):
+    for arguments in (["--seed", "-1"], ["--seed", "1x"], ["--seed", ""],
+                      ["--seed", "99999999999999999999"], ["--faults", "1.5"], ["--faults", "-0.1"],
+                      ["--faults", "nan"], ["--faults", "2%"], ["--faults", ""], ["--unknown"],
+                      ["--input"], ["day.csv"]):
+        out, err = run(directory, *arguments, status=2)
+        equal(out, "", f"standard output of {arguments}")
+        contains(err, "financial --help")
+    out, err = run(directory, "--help")
+    for option in ("--input FILE", "--ledger FILE", "--seed N", "--faults RATE", "--help"):
+        contains(out, option)
+
+
+# ---- the ledger ------------------------------------------------------------------------------------
+
+
+@case
+def an_older_ledger_is_replaced_and_another_file_is_not(directory):
+    check_day(directory, make_day(directory, 50, 1))
+    check_day(directory, make_day(directory, 40, 2))
+    day = make_day(directory, 10)
+    for name, content in (("text", b"precious\n"), ("long", b"precious" * 100)):
+        (directory / name).write_bytes(content)
+        _, err = run(directory, "--input", day, "--ledger", name, status=1)
+        equal(err, f"financial: {name}: it is there and no ledger of this program\n", "the complaint")
+        equal((directory / name).read_bytes(), content, "the file")
+    other = sqlite3.connect(directory / "other.db")
+    other.execute("CREATE TABLE precious (id)")
+    other.close()
+    run(directory, "--input", day, "--ledger", "other.db", status=1)
+    _, err = run(directory, "--input", day, "--ledger", "no/where.db", status=1)
+    equal(err, "financial: no/where.db: No such file or directory\n", "the complaint")
+
+
+@case
+def a_ledger_in_use_is_left_alone(directory):
+    day = make_day(directory, 10)
+    check_day(directory, day)
+    with (directory / "l.db").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _, err = run(directory, "--input", day, "--ledger", "l.db", status=1)
+    equal(err, "financial: l.db: another run is using it\n", "the complaint")
+    equal(read_ledger(directory / "l.db"), read_input(day), "the ledger")
+
+
+@case
+def the_ledger_is_in_the_build_directory_if_there_is_one(directory):
+    day = make_day(directory, 10)
+    run(directory, "--input", day)
+    assert (directory / "ledger.db").exists()
+    (directory / "build").mkdir()
+    run(directory, "--input", day)
+    equal(read_ledger(directory / "build" / "ledger.db"), read_input(day), "the ledger")
+
+
+@case
+def a_ledger_that_differs_at_the_end_fails_the_run(directory):
+    """Somebody else changes an entry while the day goes on."""
+    day = make_day(directory, 30000)
+    process = start(directory, "--input", day, "--ledger", "l.db")
+    for line in process.stdout:
+        if "  20%" in line:
+            break
+    ledger = sqlite3.connect(directory / "l.db", timeout=30, isolation_level=None)
+    ledger.execute("UPDATE ledger SET cents = cents + 1 WHERE id = 'INV-00001'")
+    ledger.execute("DELETE FROM ledger WHERE id = 'INV-00002'")
+    ledger.close()
+    out, err = process.communicate()
+    equal((process.returncode, err), (1, ""), f"the outcome of\n{out}")
+    contains(out, "1 lines missing, 1 different, 0 entries too many, the file intact")
+    assert HOLDS not in out
+
+
+# ---- the end before the end ---------------------------------------------------------------------------
+
+
+def stop_at_tenth(directory, day, how):
+    """Starts a day and stops it when a tenth is done; status, the rest of the story, errors."""
+    process = start(directory, "--input", day, "--ledger", "l.db", "--faults", 0.1)
+    for line in process.stdout:
+        if "  10%" in line:
+            break
+    process.send_signal(how)
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+@case
+def an_interrupted_day_ends_in_order(directory):
+    day = make_day(directory, 60000)
+    for how in (signal.SIGINT, signal.SIGTERM):
+        status, out, err = stop_at_tenth(directory, day, how)
+        equal((status, err), (128 + how, ""), f"the outcome of\n{out}")
+        contains(out, "stopped; those inside were served")
+        entries = read_ledger(directory / "l.db")
+        equal(number_of("came in", out), number_of("confirmed", out), "who came in was served")
+        equal(len(entries), number_of("confirmed", out), "and is in the ledger")
+        assert 6000 <= len(entries) < 60000, f"{len(entries)} entries"
+        assert set(entries) <= set(read_input(day)), "an entry that nobody asked for"
+        assert HOLDS not in out
+        equal(list(directory.glob("l.db-*")), [], "files beside the ledger")
+
+
+@case
+def a_reader_who_goes_away_ends_the_day(directory):
+    day = make_day(directory, 60000)
+    process = start(directory, "--input", day, "--ledger", "l.db")
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    equal((process.wait(), err), (128 + signal.SIGPIPE, ""), "the outcome")
+    assert len(read_ledger(directory / "l.db")) < 60000
+
+
+@case
+def a_full_disk_for_the_story_is_a_failure(directory):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        _, err = run(directory, "--input", make_day(directory, 100), status=1, stdout=full)
+    equal(err, "financial: standard output: No space left on device\n", "the complaint")
+
+
+# ---- terminals ------------------------------------------------------------------------------------------
+
+
+def run_on_terminal(directory, columns, *arguments, **environment):
+    """All that the program writes to a terminal of that width."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, 0x5414, columns.to_bytes(2, "little").rjust(4, b"\0").ljust(8, b"\0"))
+    process = start(directory, *arguments, stdout=theirs, stderr=theirs,
+                    env={**ENVIRONMENT, **environment})
+    os.close(theirs)
+    screen = b""
+    while True:
+        try:
+            some = os.read(ours, 65536)
+        except OSError:
+            break
+        if not some:
+            break
+        screen += some
+    os.close(ours)
+    equal(process.wait(), 0, f"the status; it showed:\n{screen.decode()}")
+    return screen.decode()
+
+
+def lines_on(screen):
+    """The lines as they stand in the end: without colours, and after each erasure."""
+    screen = re.sub(r"\x1b\[\d*m", "", screen)
+    return [re.split(r"\r\x1b\[K", line)[-1] for line in screen.replace("\r\n", "\n").split("\n")]
+
+
+@case
+def a_terminal_gets_a_progress_bar_and_lines_that_fit(directory):
+    day = make_day(directory, 2000)
+    plain = run(directory, "--input", day, "--faults", 0.1)[0]
+    for columns in (40, 80, 132):
+        screen = run_on_terminal(directory, columns, "--input", day, "--faults", 0.1)
+        contains(screen, "━")
+        contains(screen, "\x1b[31m")
+        drawn = re.sub(r"\x1b\[\d*[mK]", "", screen).replace("\r\n", "\n")
+        longest = max(re.split("[\r\n]", drawn), key=len)
+        assert len(longest) <= columns, f"{len(longest)} of {columns} columns: {longest}"
+        contains("\n".join(lines_on(screen)), "restarted with DonationWorker")
+    assert "\x1b" not in plain and "\r" not in plain and "━" not in plain
+    equal(len(re.findall(r"^\S+  \d+0%: ", plain, re.MULTILINE)), 10, "lines of progress")
+
+
+@case
+def no_color_and_simple_terminals_are_respected(directory):
+    day = make_day(directory, 200)
+    screen = run_on_terminal(directory, 80, "--input", day, "--faults", 0.2, NO_COLOR="1")
+    assert not re.search(r"\x1b\[\d*m", screen), "a colour"
+    contains(screen, "━")
+    screen = run_on_terminal(directory, 80, "--input", day, "--faults", 0.2, TERM="dumb")
+    assert "\x1b" not in screen, "an escape sequence"
+    contains(screen, "  50%: ")
+
+
+@case
+def without_utf8_every_character_is_ascii(directory):
+    day = make_day(directory, 200)
+    out, _ = run(directory, "--input", day, env={**ENVIRONMENT, "LC_ALL": "C"})
+    contains(out, "|-- PaymentSupervisor (one_for_one)\n|   |-- PaymentProcessor\n")
+    assert out.isascii()
+    screen = run_on_terminal(directory, 80, "--input", day, LC_ALL="C")
+    assert screen.isascii()
+    contains(screen, "##--")
+
+
+# ---- running the cases --------------------------------------------------------------------------------------
+
+
+def main():
+    global program
+    program = os.path.abspath(sys.argv[1])
+    print(f"1..{len(CASES)}")
+    failed = 0
+    for number, function in enumerate(CASES, 1):
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="financial-"))
+        name = function.__name__.replace("_", " ")
+        try:
+            function(directory)
+            print(f"ok {number} - {name}", flush=True)
+        except Exception:                                   # a case may fail in any way
+            failed += 1
+            print(f"not ok {number} - {name}\n{traceback.format_exc()}", flush=True)
+        finally:
+            shutil.rmtree(directory)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,7 +17,9 @@
  * that is the order of sending, over all kinds of signals (links, exits, downs).
  * OTP: erlang:send/2, receive.
  *
- * Life cycle.  cop_new -> (sent: the receiver's) -> taken or received -> freed.
+ * Life cycle.  cop_new -> (sent: the receiver's) -> taken or received -> freed.  A message that
+ * a process has made or taken, and neither sent nor freed, dies with that process; so it
+ * must not be handed to another process in any other way than by sending it.
  * Fields are copied as bytes.  A type whose fields own something has a drop
  * function (COP_MESSAGE_WITH), called when the message is freed, read or not.
  *

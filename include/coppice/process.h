@@ -100,8 +100,8 @@ __attribute__((noreturn))
 void cop_become(cop_handler *handler, void *state);
 
 /* [process] In a handler, or before cop_become: call the handler with NULL if no
- * message arrives within timeout_ms (0: if none is there now) after it has
- * returned.  Holds for the next wait only; without it the wait has no end. */
+ * message arrives within timeout_ms from now (0: if none is there when the handler
+ * returns).  Holds for the next wait only; without it the wait has no end. */
 void cop_become_timeout(int64_t timeout_ms);
 
 /* [process] In a handler: the message now belongs to the caller, who frees or sends it. */

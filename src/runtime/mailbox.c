@@ -192,7 +192,11 @@ void copi_mailbox_drain(struct process *process)
 struct signal *copi_mailbox_first(struct process *process)
 {
     copi_mailbox_drain(process);
-    return process->mailbox == NULL ? NULL : detach(process, &process->mailbox);
+    if (process->mailbox == NULL)
+        return NULL;
+    struct signal *signal = detach(process, &process->mailbox);
+    copi_message_own(process, signal);
+    return signal;
 }
 
 /* A request's ref is its caller's, whose serials count like this process's own. */
@@ -249,6 +253,8 @@ struct signal *copi_mailbox_take(struct process *process, const cop_match *match
         copi_mailbox_drain(process);
     }
     copi_timer_disarm(&process->timer);
+    if (found != NULL)
+        copi_message_own(process, found);
     return found;
 }
 

@@ -66,9 +66,32 @@ struct signal *copi_signal_new(enum signal_kind kind, cop_pid from, uint64_t ser
     return signal;
 }
 
+void copi_message_own(struct process *process, struct signal *signal)
+{
+    signal->flags |= SIGNAL_OWNED;
+    signal->link = &process->owned;
+    signal->next = process->owned;
+    if (signal->next != NULL)
+        signal->next->link = &signal->next;
+    process->owned = signal;
+}
+
+void copi_message_disown(struct signal *signal)
+{
+    if ((signal->flags & SIGNAL_OWNED) == 0)
+        return;
+    COP_DEBUG(*signal->link == signal);
+    *signal->link = signal->next;
+    if (signal->next != NULL)
+        signal->next->link = signal->link;
+    signal->flags &= (uint8_t)~SIGNAL_OWNED;
+    signal->alias = 0;
+}
+
 void copi_signal_free(struct signal *signal)
 {
     if (signal->kind == SIGNAL_MESSAGE) {
+        copi_message_disown(signal);
         if (signal->message.type->drop != NULL)
             signal->message.type->drop(cop_payload(&signal->message));
     } else {
@@ -126,6 +149,8 @@ cop_message *cop_message_new(const cop_message_type *type, const void *payload, 
         memcpy(cop_payload(&signal->message), payload, type->size + extra);
     else
         memset(cop_payload(&signal->message), 0, type->size + extra);
+    if (copi_self() != NULL)
+        copi_message_own(copi_self(), signal);
     return &signal->message;
 }
 
@@ -155,6 +180,7 @@ int cop_send_message(cop_dest to, cop_message *message)
         copi_signal_free(signal);
         return COP_ENOPROC;
     }
+    copi_message_disown(signal);
     signal->alias = to.alias;
     copi_enter(scheduler);
     copi_signal_send(target, signal);

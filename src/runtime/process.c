@@ -109,7 +109,7 @@ static void init(struct process *process, cop_function *function, const void *ar
     process->stack = NULL;
     process->entry.function = function;
     process->argument = (void *)argument;
-    process->current = process->received = NULL;
+    process->owned = process->current = process->received = NULL;
     memset(&process->timer, 0, sizeof process->timer);
     process->timer.deadline = process->serve_deadline = COPI_NEVER;
     memset(&process->relations, 0, sizeof process->relations);
@@ -311,10 +311,8 @@ void copi_process_cleanup(struct process *process)
 
 static void free_messages(struct process *process)
 {
-    if (process->current != NULL && (process->flags & PROCESS_KEPT) == 0)
-        copi_signal_free(process->current);
-    if (process->received != NULL)
-        copi_signal_free(process->received);
+    while (process->owned != NULL)
+        copi_signal_free(process->owned);
     process->current = process->received = NULL;
     copi_mailbox_free(process);
 }

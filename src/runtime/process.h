@@ -43,7 +43,7 @@ enum process_flag {
     PROCESS_TRAPS = 1,         /* trap_exit */
     PROCESS_SERVES = 2,        /* entry is a handler (cop_become) */
     PROCESS_DYING = 4,         /* exit_reason is final; runs its deferred actions */
-    PROCESS_KEPT = 8,          /* the handler kept its message */
+    PROCESS_KEPT = 8,          /* the handler keeps its message */
     PROCESS_REPORT = 16,       /* a crash report is due */
     PROCESS_MARK = 32          /* mark is set */
 };
@@ -77,8 +77,9 @@ struct process {
         cop_handler *handler;
     } entry;
     void *argument;                        /* the function's, or the handler's state */
-    struct signal *current;                /* the message that the handler has */
-    struct signal *received;               /* the last cop_receive's message */
+    struct signal *owned;                  /* messages made or taken, not yet sent or freed */
+    struct signal *current;                /* of those: the one that the handler has */
+    struct signal *received;               /* of those: the last cop_receive's */
     struct timer timer;                    /* of the current wait */
     int64_t serve_deadline;                /* when the handler wants NULL */
 

@@ -336,22 +336,49 @@ bool cop_unalias(cop_ref alias)
 struct death {
     cop_pid pid;
     const cop_reason *reason;
+    cop_pid told;               /* a link that has heard already */
+    size_t links;               /* active ones */
 };
+
+static bool is_active_link(const struct relation *relation)
+{
+    return relation->kind == RELATION_LINK && relation->serial == 0;
+}
+
+static void count_link(struct hash_node *node, void *context)
+{
+    struct death *death = context;
+    if (is_active_link((struct relation *)node))
+        death->links++;
+}
 
 static void tell_link(struct hash_node *node, void *context)
 {
-    const struct relation *relation = (struct relation *)node;
     const struct death *death = context;
     cop_pid peer = { node->key };
-    if (relation->kind == RELATION_LINK && relation->serial == 0)
+    if (is_active_link((struct relation *)node) && !cop_pid_equal(peer, death->told))
         copi_signal_send(peer, copi_signal_new(SIGNAL_EXIT_LINKED, death->pid, 0,
                                                cop_reason_ref(death->reason)));
 }
 
-/* Links first, as in OTP: who has got the down message knows that no exit signal is to come. */
+/* Links first, as in OTP: who has got the down message knows that no exit signal is to come.
+ * Among them no order is promised; it is as near to OTP's as is cheap, for the recorded
+ * scenarios: newest first, but the parent before all when there are more than two (there, the
+ * links are a tree by pid, left leaf first). */
+static void tell_links(struct process *process, struct death death)
+{
+    copi_hash_each(&process->relations, count_link, &death);
+    struct relation *parent = link_find(process, process->parent);
+    if (death.links > 2 && parent != NULL && is_active_link(parent)) {
+        tell_link(&parent->node, &death);
+        death.told = process->parent;
+    }
+    copi_hash_each(&process->relations, tell_link, &death);
+}
+
 void copi_relations_tell(struct process *process, cop_pid pid, const cop_reason *reason)
 {
-    copi_hash_each(&process->relations, tell_link, &(struct death){ pid, reason });
+    tell_links(process, (struct death){ .pid = pid, .reason = reason });
     struct hash_node *node;
     while ((node = copi_hash_pop(&process->relations)) != NULL) {
         struct relation *relation = (struct relation *)node;

@@ -125,7 +125,8 @@ static enum switch_event enter(struct scheduler *scheduler, struct process *proc
 {
     struct stack *stack = stack_for(scheduler, process);
     if (stack == NULL) {
-        process->exit_reason = &copi_reason_enomem;
+        if ((process->flags & PROCESS_DYING) == 0)
+            process->exit_reason = &copi_reason_enomem;
         return EVENT_NONE;
     }
     scheduler->stack = stack;
@@ -193,8 +194,12 @@ static bool turn_ended(struct scheduler *scheduler, struct process *process,
     default: break;
     }
     process->flags |= PROCESS_DYING;
-    if (event != EVENT_NONE && copi_process_needs_cleanup(process))
-        return true;
+    if (copi_process_needs_cleanup(process)) {
+        if (event != EVENT_NONE)
+            return true;
+        again_later(process);             /* its actions want a stack, others may give one back */
+        return false;
+    }
     copi_process_finish(process);
     return false;
 }

@@ -12,6 +12,8 @@
 
 #include <coppice/message.h>
 
+struct process;
+
 enum signal_kind {
     SIGNAL_MESSAGE,      /* message */
     SIGNAL_EXIT,         /* from, reason: exit/2 */
@@ -25,12 +27,18 @@ enum signal_kind {
     SIGNAL_TIMER_DONE    /* serial: a timer of the target has fired */
 };
 
-enum signal_flag { SIGNAL_FROM_TIMER = 1 };   /* message.ref is a timer of the target, done now */
+enum signal_flag {
+    SIGNAL_FROM_TIMER = 1,     /* message.ref is a timer of the target, done now */
+    SIGNAL_OWNED = 2           /* a message in its process's list: `link` holds */
+};
 
 struct signal {
     struct signal *next;
     uint64_t target;
-    uint64_t alias;            /* the serial of the alias it was sent through, or 0 */
+    union {
+        uint64_t alias;        /* on its way: the serial of the alias it was sent through, or 0 */
+        struct signal **link;  /* owned: what points to it */
+    };
     uint8_t kind;
     uint8_t block_class;       /* of the slab */
     uint8_t flags;
@@ -49,6 +57,11 @@ static inline struct signal *copi_signal_of(const cop_message *message)
 {
     return (struct signal *)((uintptr_t)message - offsetof(struct signal, message));
 }
+
+/* A message that was made or taken is in its process's list until it is sent or freed, so that it
+ * dies with the process.  Disown does nothing to one that is in no list. */
+void copi_message_own(struct process *process, struct signal *signal);
+void copi_message_disown(struct signal *signal);
 
 /* A signal of a kind other than MESSAGE; takes the reason over.  There is room to turn exits
  * and downs into messages in place.  Ends the process or the node without memory: a

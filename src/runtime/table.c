@@ -95,7 +95,7 @@ static uint32_t extend(struct process **to)
         slot->next = *to;
         *to = slot;
     }
-    atomic_store_explicit(&table.used, end, memory_order_release);
+    atomic_store(&table.used, end);
     return (uint32_t)(end - used);
 }
 

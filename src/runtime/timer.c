@@ -223,6 +223,7 @@ cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *messa
     record->to = to;
     record->to.name = record->relation.name = name;
     record->signal = copi_signal_of(message);
+    copi_message_disown(record->signal);
     record->timer.deadline = COPI_NEVER;
     if (!copi_timer_arm(&record->timer, TIMER_SEND, deadline)) {
         copi_relation_remove(self, &record->relation);

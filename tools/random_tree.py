@@ -179,7 +179,8 @@ class Steps:
         return " ".join(["dyn_start", dyn, f"t{self.started}", *options])
 
     def terminate_dynamic(self):
-        paths = [path for path in self.tree.kinds if path.rsplit("/", 1)[-1].startswith("t")]
+        paths = [path for path in self.tree.kinds
+                 if self.tree.kinds.get(path.rpartition("/")[0]) == "dyn"]
         if not paths:
             return None
         dyn, name = self.tree.random.choice(paths).rsplit("/", 1)

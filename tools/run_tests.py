@@ -18,7 +18,8 @@ import sys
 TAP_CASE = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*)$")
 TAP_PLAN = re.compile(r"^1\.\.(\d+)")
 CHECK_CASE = re.compile(r"^[^:]*:[^:]*:(\w+): (.*)$")     # file:suite:name: what happened
-OUTPUT_SHOWN = 120                                        # lines of a failed program's output
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\t\x20-\x7e\xa0-\U0010ffff]")
+OUTPUT_SHOWN = 80                                         # lines of a failed program's output
 
 
 def name_and_message(text):
@@ -62,7 +63,7 @@ def print_output(run):
     if len(lines) > OUTPUT_SHOWN:
         print(f"    | ... {len(lines) - OUTPUT_SHOWN} lines more")
     for line in lines[-OUTPUT_SHOWN:]:
-        print(f"    | {line}")
+        print(f"    | {CONTROL.sub('', line)[:300]}")
 
 
 def report(runs):

@@ -25,7 +25,11 @@
  * or an exit signal to a server that does not trap exits.  Unlike OTP it is not called
  * either after cop_raise, cop_exit or a native crash in a callback: the state may be half
  * changed, and there is no stack to return to.  What must happen at every end belongs in
- * cop_defer.
+ * cop_defer.  If terminate itself crashes, its reason is the exit reason.
+ *
+ * An abnormal end that goes through terminate is reported as COP_LOG_SERVER with the last message's
+ * type; normal, shutdown and {shutdown, _} are not.  The process's own COP_LOG_CRASH follows, which
+ * is also all that is reported of a crash in a callback.
  *
  * Threads.  [process] unless said otherwise.  Callbacks run in the server's process and
  * may block. */
@@ -41,7 +45,8 @@ extern "C" {
 /* ---- what callbacks return ------------------------------------------------------ */
 
 enum cop_next_kind {
-    COP_NEXT_NONE = 0,   /* a zeroed cop_next: the server ends with bad_return_value */
+    COP_NEXT_NONE = 0,   /* a zeroed cop_next: the server ends with error bad_return_value,
+                          * as for any value that its callback may not return */
     COP_NEXT_OK,         /* init: {ok, State} */
     COP_NEXT_IGNORE,     /* init: ignore */
     COP_NEXT_FAIL,       /* init: {error, Reason}: the server ends normal, silently */
@@ -81,7 +86,8 @@ static inline cop_next cop_stop(const cop_reason *reason)
 }
 /* From handle_call: cop_reply(request_type, .field = value, ...) answers with the
  * request's reply type; cop_stop_reply(reason, request_type, ...) stops as well: the reply
- * is sent after terminate has run.  cop_reply_message answers with a message made elsewhere. */
+ * is sent after terminate has run, even if that crashed or was killed.  cop_reply_message
+ * answers with a message made elsewhere. */
 #define cop_reply(request_, ...)                                                         \
     cop_next_make(COP_NEXT_REPLY, cop_new(request_##_reply, __VA_ARGS__), NULL)
 #define cop_stop_reply(reason_, request_, ...)                                           \
@@ -92,7 +98,8 @@ static inline cop_next cop_reply_message(cop_message *reply)
 }
 /* Added to a return value that goes on.  With a timeout, handle_info gets a
  * cop_timeout_message if no message comes within timeout_ms; a continuation is handled
- * before any queued message:  return cop_then_continue(cop_ok(), load, .file = f); */
+ * before any queued message:  return cop_then_continue(cop_ok(), load, .file = f);
+ * With both, the continuation's return value says whether there is a timeout. */
 static inline cop_next cop_then_timeout(cop_next next, int64_t timeout_ms)
 {
     next.has_timeout = true;
@@ -135,9 +142,12 @@ typedef struct cop_gen_server {
 
 /* [may block] Starts a server and waits until init has returned.  Optional fields of
  * cop_start_options follow: cop_gen_server_start_link(&counter, .argument = &n,
- * .argument_size = sizeof n).  `server` must stay valid while it runs.  See cop_started for the
- * results; init's cop_stop(reason) and cop_fail(reason) give COP_EFAILED with it. */
-cop_started cop_gen_server_start_opt(const cop_gen_server *server, const cop_start_options *options);
+ * .argument_size = sizeof n); a name there is used in place of the server's.  `server` must stay
+ * valid while it runs; so does a copied argument.  See cop_started for the results; init's
+ * cop_stop(reason) and cop_fail(reason) give COP_EFAILED with it.  Linked, the starter is the
+ * server's parent. */
+cop_started cop_gen_server_start_opt(const cop_gen_server *server,
+                                     const cop_start_options *options);
 #define cop_gen_server_start(server_, ...)                                               \
     cop_gen_server_start_opt((server_), &(cop_start_options){ .link = false, __VA_ARGS__ })
 #define cop_gen_server_start_link(server_, ...)                                          \
@@ -155,13 +165,14 @@ enum { COP_CALL_TIMEOUT_MS = 5000 };
  *   COP_ETIMEOUT  no answer in time: the server still handles the request, but a late
  *                 reply never reaches this mailbox;
  *   COP_EDOWN     the server ended first; *ret_reason (if not NULL) is owned by the caller;
- *   COP_ESELF     a server called itself.
+ *   COP_ESELF     a server called itself;
+ *   COP_EINVAL, COP_EOUTSIDE.
  * OTP exits the caller instead; cop_must does.  OTP: gen_server:call/3. */
 int cop_call_message(cop_dest server, cop_message *request, int64_t timeout_ms,
                      cop_message **ret_reply, const cop_reason **ret_reason);
 
-/* The typed form: on success copies a reply of type `type` into *ret (NULL: drops it).
- * COP_EREPLY when the server answered with another type. */
+/* The typed form: on success copies a reply of type `type` into *ret; what its fields own is
+ * the caller's then.  NULL: drops it.  COP_EREPLY when the server answered with another type. */
 int cop_call_typed(cop_dest server, cop_message *request, int64_t timeout_ms,
                    const cop_message_type *type, void *ret);
 

@@ -64,26 +64,41 @@ static inline bool cop_ref_equal(cop_ref a, cop_ref b)
 /* [any thread] Prints a pid as <index.generation>; like snprintf. */
 int cop_pid_format(cop_pid pid, char *buffer, size_t size);
 
-/* Where a message or a monitor goes: a pid, an alias or a registered name. */
+/* A name in another directory than the runtime's own: resolve finds its process, or no process.
+ * registry.h and partition_supervisor.h make such names.  OTP: {via, Module, Term}. */
+typedef struct cop_via_name {
+    cop_pid (*resolve)(const struct cop_via_name *via);   /* [any thread] */
+    const void *directory;
+    const char *key;
+    uint64_t number;
+} cop_via_name;
+
+/* Where a message or a monitor goes: a pid, an alias, a registered name or a via name. */
 typedef struct cop_dest {
-    cop_pid pid;        /* the process; of an alias, its owner */
-    uint64_t alias;     /* the alias's serial, or 0 */
-    const char *name;   /* borrowed for the call, or NULL */
+    cop_pid pid;               /* the process; of an alias, its owner */
+    uint64_t alias;            /* the alias's serial, or 0 */
+    const char *name;          /* borrowed for the call, or NULL */
+    const cop_via_name *via;   /* borrowed for the call, or NULL */
 } cop_dest;
 
 static inline cop_dest cop_to_pid(cop_pid pid)
 {
-    cop_dest dest = { pid, 0, NULL };
+    cop_dest dest = { pid, 0, NULL, NULL };
     return dest;
 }
 static inline cop_dest cop_to_alias(cop_ref alias)
 {
-    cop_dest dest = { alias.owner, alias.serial, NULL };
+    cop_dest dest = { alias.owner, alias.serial, NULL, NULL };
     return dest;
 }
 static inline cop_dest cop_to_name(const char *name)
 {
-    cop_dest dest = { { 0 }, 0, name };
+    cop_dest dest = { { 0 }, 0, name, NULL };
+    return dest;
+}
+static inline cop_dest cop_to_via(const cop_via_name *via)
+{
+    cop_dest dest = { { 0 }, 0, NULL, via };
     return dest;
 }
 static inline cop_dest cop_to_dest(cop_dest dest) { return dest; }
@@ -177,8 +192,8 @@ const void *cop_message_expect(const cop_message *message, const cop_message_typ
 
 /* [any thread] Sends a message; never blocks.  Takes the message over, whatever
  * it returns.  A dead process or an inactive alias drops it silently.
- * Returns 0; COP_ENOPROC when the destination is a name that nobody has (OTP:
- * badarg); COP_EINVAL for NULL. */
+ * Returns 0; COP_ENOPROC when the destination is a name or a via name that nobody has
+ * (OTP: badarg); COP_EINVAL for NULL. */
 int cop_send_message(cop_dest to, cop_message *message);
 
 /* cop_send(to, type, .field = value, ...): to a pid, an alias, a name. */
@@ -194,6 +209,8 @@ typedef struct cop_match {
     const cop_message_type *type;
     cop_ref ref;        /* message->ref is this reference's serial */
     cop_pid from;       /* message->from is this process */
+    bool (*accept)(const cop_message *message, void *context);   /* NULL: all; must not wait */
+    void *context;
 } cop_match;
 
 /* [process] [may block] Waits for the first message in the mailbox that matches

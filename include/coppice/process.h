@@ -191,8 +191,8 @@ int cop_unregister(const char *name);
 /* [any thread] Who has the name; COP_NO_PID if nobody.  OTP: whereis/1. */
 cop_pid cop_whereis(const char *name);
 
-/* [any thread] The process behind a destination: names are looked up, pids and aliases
- * give their process.  COP_NO_PID for an unknown name. */
+/* [any thread] The process behind a destination: names and via names are looked up, pids and
+ * aliases give their process.  COP_NO_PID for an unknown name. */
 cop_pid cop_resolve(cop_dest dest);
 
 /* [any thread] Copies a process's name into buffer; "" if it has none.  Returns whether

@@ -22,7 +22,7 @@ extern "C" {
  *   COP_EALREADY_STARTED pid has the name already
  *   COP_EFAILED          it failed to start; reason says why (OTP: {error, Reason})
  *   COP_ETIMEOUT         it was not ready in time and was killed
- *   COP_ENOMEM, COP_EINVAL */
+ *   COP_ENOMEM, COP_EINVAL, COP_EOUTSIDE */
 typedef struct cop_started {
     int error;
     cop_pid pid;
@@ -31,30 +31,32 @@ typedef struct cop_started {
 
 typedef struct cop_start_options {
     const void *argument;    /* for the process's function or init */
-    size_t argument_size;    /* > 0: copied; 0: the pointer is passed, and must stay valid */
+    size_t argument_size;    /* > 0: copied, for the process's life; 0: the pointer is passed,
+                              * and must stay valid */
     const char *name;        /* register under this name before init; copied */
     bool link;
     bool trap_exit;          /* start with trap_exit on */
-    int64_t timeout_ms;      /* time for init; 0: no limit */
+    int64_t timeout_ms;      /* time to get ready; 0 or COP_INFINITY: no limit */
     const char *label;
     size_t stack_bytes;
 } cop_start_options;
 
-/* [may block] Starts function(argument) and waits for its cop_init_ack or _fail.  If the
- * caller is linked, does not trap exits, and the process fails with another reason
- * than normal, the link ends the caller, as in OTP. */
+/* [may block] Starts function(argument) and waits for its cop_init_ack or _fail, or its end.  If
+ * the caller is linked, does not trap exits, and the process fails with another exit reason than
+ * normal, the link ends the caller, always (in OTP it is a race); a time-out does not. */
 cop_started cop_start(cop_function *function, const cop_start_options *options);
 
 /* [may block] For functions that are to be children: starts with link.  cop_start_function
  * in a cop_child_spec uses it. */
 cop_started cop_start_link(cop_function *function, const void *argument, size_t argument_size);
 
-/* In the started process, once: it is ready. */
+/* In the started process, once: it is ready.  In one that was not started, nothing. */
 void cop_init_ack(void);
 
-/* In the started process: it won't run.  The start returns `error` (COP_EIGNORED,
- * COP_EALREADY_STARTED with the pid, or COP_EFAILED with result); the process gives its
- * name back and ends with `exit`.  Both reasons are taken over; result may be NULL. */
+/* In the started process, in place of cop_init_ack: it won't run.  The start returns `error`
+ * (COP_EIGNORED, COP_EALREADY_STARTED with the pid, or COP_EFAILED with result); the process gives
+ * its name back and ends with `exit`.  Both reasons are taken over; result may be NULL, and exit
+ * too for normal. */
 #if defined(__GNUC__)
 __attribute__((noreturn))
 #endif
@@ -62,8 +64,9 @@ void cop_init_fail(int error, cop_pid pid, const cop_reason *result, const cop_r
 
 /* [may block] Ends a process in order and waits until it is down: it gets a request to
  * terminate with that reason (taken over), which servers and supervisors obey.
- * Returns 0 when it ended with that reason; COP_ENOPROC; COP_ETIMEOUT; COP_EDOWN when it
- * ended with another one; COP_ESELF.  OTP: proc_lib:stop/3, gen_server:stop/3. */
+ * Returns 0 when it ended with that reason; COP_ENOPROC; COP_ETIMEOUT (it will still end);
+ * COP_EDOWN when it ended with another one; COP_ESELF, COP_EINVAL, COP_EOUTSIDE.
+ * OTP: proc_lib:stop/3, gen_server:stop/3. */
 int cop_stop_process(cop_dest process, const cop_reason *reason, int64_t timeout_ms);
 
 /* The request that cop_stop_process sends, of kind COP_SYSTEM with ref 0. */

@@ -23,7 +23,8 @@ int64_t cop_now_ms(void);
 
 /* [process] Sends the message after delay_ms (0 or less: at the next chance); takes it
  * over.  A message that arrives by a timer has the timer's serial as its ref when it
- * goes to the process that started it.  Returns the timer, or COP_NO_REF without
+ * goes to the process that started it.  A registered name is looked up when the timer fires, a via
+ * name now.  Returns the timer, or COP_NO_REF without
  * memory.  OTP: erlang:send_after/3. */
 cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *message);
 #define cop_send_after(to_, delay_ms_, type_, ...)                                       \

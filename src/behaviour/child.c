@@ -122,12 +122,7 @@ void copi_child_heard(struct keeper *keeper, const cop_exit_message *gone)
     if (node == NULL) return;
     struct unheard *unheard = (struct unheard *)node;
     copi_table_remove(&keeper->unheard, node);
-
-    const cop_reason *reason = cop_reason_is(gone->reason, "noproc")
-                                   ? cop_reason_atom("child_process_unlinked")
-                                   : cop_reason_ref(gone->reason);
-    copi_report_stopped(keeper, &unheard->spec, gone->from, reason);
-    cop_reason_unref(reason);
+    copi_report_stopped(keeper, &unheard->spec, gone->from, gone->reason);
     cop_free(unheard);
 }
 

@@ -61,7 +61,8 @@ enum child_end copi_child_end(const cop_reason *reason);
 void copi_report(const struct keeper *keeper, const char *context, const char *id, cop_pid pid,
                  const cop_reason *reason);
 
-/* As a report of a child that was stopped, unless it ended as it should. */
+/* Reports a child that was stopped, unless it ended as it should.  The reason `noproc` is that of a
+ * child that was dead and not linked: why it ended, nobody knows. */
 void copi_report_stopped(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid,
                          const cop_reason *reason);
 

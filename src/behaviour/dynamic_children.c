@@ -162,7 +162,9 @@ static struct deadlines signal_all(struct dynamic_children *children)
         cop_shutdown how = child->spec->shutdown;
         cop_monitor(pid);
         cop_exit_process(pid, how.mode == COP_SHUTDOWN_KILL ? COP_KILL : COP_SHUTDOWN);
-        if (how.mode == COP_SHUTDOWN_WAIT) add_deadline(&deadlines, pid, now_ns, how.ms);
+        /* No time is a tick of OTP's timer: a child that ends at once is not killed. */
+        if (how.mode == COP_SHUTDOWN_WAIT)
+            add_deadline(&deadlines, pid, now_ns, how.ms > 0 ? how.ms : 1);
     }
     sort_deadlines(&deadlines);
     return deadlines;

@@ -9,7 +9,7 @@
 
 #include <coppice/gen_server.h>
 
-/* ---- calls ------------------------------------------------------------------------------ */
+/* ---- calls --------------------------------------------------------------------------- */
 
 /* Waits for a reply or a down message; NULL when the time is over. */
 static cop_message *await_answer(cop_ref ref, int64_t timeout_ms)
@@ -53,7 +53,8 @@ int cop_call_message(cop_dest server, cop_message *request, int64_t timeout_ms,
     request->kind = COP_CALL_REQUEST;
     request->from = self;
     request->ref = ref.serial;
-    cop_dest to = { pid, server.alias, NULL };
+    cop_dest to = cop_to_pid(pid);
+    to.alias = server.alias;
     cop_send_message(to, request);
 
     cop_message *answer = await_answer(ref, timeout_ms);
@@ -93,14 +94,12 @@ int cop_call_typed(cop_dest server, cop_message *request, int64_t timeout_ms,
     return error;
 }
 
-/* ---- casts and answers --------------------------------------------------------------------- */
+/* ---- casts and answers --------------------------------------------------------------- */
 
 int cop_cast_message(cop_dest server, cop_message *message)
 {
-    if (message != NULL) {
+    if (message != NULL)
         message->kind = COP_CAST;
-        message->ref = 0;                 /* it may have been another message before */
-    }
     cop_send_message(server, message);
     return COP_OK;
 }

@@ -10,8 +10,8 @@
  *                            +--> ignore, fail, stop           +--> end: terminate, report,
  *                                 nonsense: cop_init_fail           reply, exit
  *
- * A callback may crash, and whatever blocks may be killed: what is held meanwhile and is not
- * the process's memory is given to cop_defer first. */
+ * A callback may crash, and whatever blocks may be killed: the process's memory and messages die
+ * with it; what else has to be done then is given to cop_defer first (finish). */
 #include <assert.h>
 #include <string.h>
 
@@ -49,12 +49,7 @@ static const void *argument_of(struct server *server)
     return (char *)(server + 1) + state_room(server->callbacks);
 }
 
-static void release_message(void *message)
-{
-    cop_message_free(message);
-}
-
-/* ---- the end ------------------------------------------------------------------------------ */
+/* ---- the end ------------------------------------------------------------------------- */
 
 /* What is left to do when terminate has run, or has crashed. */
 struct ending {
@@ -105,7 +100,7 @@ static _Noreturn void end_undefined(struct server *server, const cop_message *me
     end_for(server, message, cop_reason_error("undef: %s", callback));
 }
 
-/* ---- what a callback returned ----------------------------------------------------------------- */
+/* ---- what a callback returned -------------------------------------------------------- */
 
 static bool makes_sense(const cop_next *next, bool in_call)
 {
@@ -133,11 +128,10 @@ static const cop_reason *reject(const cop_next *next)
 
 static cop_next continue_with(struct server *server, cop_message *message)
 {
-    cop_deferred *guard = cop_defer(release_message, message);
     if (server->callbacks->handle_continue == NULL)
         end_undefined(server, message, "handle_continue");
     cop_next next = server->callbacks->handle_continue(state_of(server), message);
-    cop_undefer(guard, true);
+    cop_message_free(message);
     return next;
 }
 
@@ -165,7 +159,7 @@ static void carry_out(struct server *server, const cop_message_type *last, cop_n
         cop_become_timeout(server->timeout_ms);
 }
 
-/* ---- messages ------------------------------------------------------------------------------------ */
+/* ---- messages ------------------------------------------------------------------------ */
 
 static void handle_call(struct server *server, const cop_message *request)
 {
@@ -252,7 +246,7 @@ static void dispatch(void *argument, cop_message *message)
     }
 }
 
-/* ---- the start -------------------------------------------------------------------------------------- */
+/* ---- the start ----------------------------------------------------------------------- */
 
 static _Noreturn void refuse_start(cop_next next)
 {

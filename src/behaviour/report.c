@@ -40,7 +40,11 @@ void copi_report_stopped(const struct keeper *keeper, const cop_child_spec *spec
 {
     enum child_end end = copi_child_end(reason);
     if (copi_policy_stopped_well(spec->shutdown.mode, spec->restart, end)) return;
-    copi_report(keeper, "shutdown_error", spec->id, pid, reason);
+    const cop_reason *shown_reason = cop_reason_is(reason, "noproc")
+                                         ? cop_reason_atom("child_process_unlinked")
+                                         : cop_reason_ref(reason);
+    copi_report(keeper, "shutdown_error", spec->id, pid, shown_reason);
+    cop_reason_unref(shown_reason);
 }
 
 void copi_report_give_up(const struct keeper *keeper, const char *id, cop_pid pid)

@@ -14,7 +14,8 @@
  *
  * The alias ends with the monitor, so an answer after the starter's time-out goes nowhere.
  *
- * Whoever waits here may be killed meanwhile: what it holds is given to cop_defer first. */
+ * Whoever waits here may be killed meanwhile: the messages that it holds die with it, a reason
+ * is given to cop_defer first. */
 #include <assert.h>
 #include <string.h>
 
@@ -44,11 +45,6 @@ static void drop_terminate(void *payload)
 const cop_message_type cop_type_cop_terminate_message = {
     "cop_terminate_message", sizeof(cop_terminate_message), drop_terminate };
 
-static void release_message(void *message)
-{
-    cop_message_free(message);
-}
-
 static void release_reason(void *reason)
 {
     cop_reason_unref(reason);
@@ -61,7 +57,7 @@ static cop_started failed(int error, cop_pid pid)
     return started;
 }
 
-/* ---- the starter ---------------------------------------------------------------------- */
+/* ---- the starter --------------------------------------------------------------------- */
 
 /* What a process with a name is started with; `argument_size` bytes of argument and the name
  * follow.  The size of this struct keeps the argument aligned. */
@@ -155,13 +151,12 @@ static cop_started give_up(cop_pid pid, cop_ref ref)
 static cop_started refused(cop_pid pid, cop_ref ref, cop_message *message)
 {
     const start_nack *nack = cop_expect(message, start_nack);
-    cop_deferred *guard = cop_defer(release_message, message);
     await_down(ref);
     unlink_flush(pid);
     cop_started started = failed(nack->error, nack->pid);
     if (nack->result != NULL)
         started.reason = cop_reason_ref(nack->result);
-    cop_undefer(guard, true);
+    cop_message_free(message);
     return started;
 }
 
@@ -210,7 +205,7 @@ cop_started cop_start_link(cop_function *function, const void *argument, size_t 
         .argument = argument, .argument_size = argument_size, .link = true });
 }
 
-/* ---- the started process ---------------------------------------------------------------- */
+/* ---- the started process ------------------------------------------------------------- */
 
 /* Registers, or ends like one that came too late.  The starter has looked already; this is
  * for those who start at the same time. */
@@ -263,7 +258,7 @@ void cop_init_fail(int error, cop_pid pid, const cop_reason *result, const cop_r
     cop_exit(exit != NULL ? exit : COP_NORMAL);
 }
 
-/* ---- stopping ------------------------------------------------------------------------------ */
+/* ---- stopping ------------------------------------------------------------------------ */
 
 /* The reason is the caller's. */
 static int stop(cop_pid pid, const cop_reason *reason, int64_t timeout_ms)

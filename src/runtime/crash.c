@@ -71,8 +71,9 @@ COPI_UNCHECKED struct context *copi_crash_hook(const struct fault *fault, void *
     }
     cop_crash *crash = &scheduler->crash.crash;
     void *pc = fault->pc;
-    if (pc == NULL && !copi_stack_in_guard(stack, sp))
-        pc = *(void *const *)fault->sp;      /* a call through NULL: its caller */
+    bool fetch = fault->signal == SIGSEGV && fault->address == pc;
+    if (fetch && !copi_stack_in_guard(stack, sp))
+        pc = *(void *const *)fault->sp;      /* a call through NULL or a wild pointer: its caller */
     crash->signal = fault->signal;
     crash->code = fault->code;
     crash->stack_overflow = fault->signal == SIGSEGV && copi_stack_in_guard(stack, fault->address);

@@ -216,7 +216,9 @@ static bool matches(const struct process *process, const struct signal *signal,
         return false;
     if (match->ref.serial != 0 && !has_ref(process, message, match->ref))
         return false;
-    return cop_pid_is_none(match->from) || cop_pid_equal(message->from, match->from);
+    if (!cop_pid_is_none(match->from) && !cop_pid_equal(message->from, match->from))
+        return false;
+    return match->accept == NULL || match->accept(message, match->context);
 }
 
 /* Where a receive starts to look: behind what was there before its reference was made. */

@@ -175,13 +175,15 @@ int cop_send_message(cop_dest to, cop_message *message)
         return COP_EINVAL;
     struct signal *signal = copi_signal_of(message);
     struct scheduler *scheduler = copi_scheduler;
-    cop_pid target = to.name != NULL ? cop_whereis(to.name) : to.pid;
-    if (to.name != NULL && cop_pid_is_none(target)) {
+    cop_pid target = cop_resolve(to);
+    if (cop_pid_is_none(target) && (to.name != NULL || to.via != NULL)) {
         copi_signal_free(signal);
         return COP_ENOPROC;
     }
     copi_message_disown(signal);
     signal->alias = to.alias;
+    if (to.alias == 0 && message->kind != COP_CALL_REQUEST)
+        message->ref = 0;       /* one that is passed on belongs to no reference of its receiver */
     copi_enter(scheduler);
     copi_signal_send(target, signal);
     copi_leave(scheduler);

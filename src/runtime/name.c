@@ -109,7 +109,9 @@ cop_pid cop_whereis(const char *text)
 
 cop_pid cop_resolve(cop_dest dest)
 {
-    return dest.name != NULL ? cop_whereis(dest.name) : dest.pid;
+    return dest.name != NULL  ? cop_whereis(dest.name)
+           : dest.via != NULL ? dest.via->resolve(dest.via)
+                              : dest.pid;
 }
 
 bool cop_name_of(cop_pid pid, char *buffer, size_t size)

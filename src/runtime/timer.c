@@ -208,6 +208,8 @@ cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *messa
     struct process *self = copi_self_checked("cop_send_after");
     if (message == NULL)
         return COP_NO_REF;
+    if (to.via != NULL)
+        to = cop_to_pid(cop_resolve(to));   /* the via name itself is only lent to this call */
     char *name = to.name == NULL ? NULL : strdup(to.name);
     if (to.name != NULL && (name == NULL || strlen(name) > COP_NAME_MAX)) {
         free(name);

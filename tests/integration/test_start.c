@@ -1,39 +1,17 @@
-/* test_start.c - the start protocol: a start returns when the process is ready, or is dead; and
- * the orderly stop. */
+/* test_start.c - the start protocol: a start returns when the process is ready, or is dead. */
 #include <coppice/coppice.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "node.h"
+#include "story.h"
 #include "trace.h"
 
 COP_MESSAGE(note, { int n; });
 COP_MESSAGE(go, COP_EMPTY);
 
-/* ---- helpers ------------------------------------------------------------------------------ */
-
-/* Traces a start's result and gives its reason back. */
-static void trace_started(const char *what, cop_started started)
-{
-    char reason[128] = "none";
-    if (started.reason != NULL) cop_reason_format(started.reason, reason, sizeof reason);
-    trace("%s: %s, reason %s, %s", what, cop_error_name(started.error), reason,
-          cop_pid_is_none(started.pid)      ? "no process"
-          : cop_is_alive(started.pid)       ? "alive"
-                                            : "dead");
-    cop_reason_unref(started.reason);
-}
-
-/* Waits for a down message and traces it. */
-static void trace_down(const char *what, cop_ref ref)
-{
-    cop_message *message = cop_take(&(cop_match){ .ref = ref }, COP_INFINITY);
-    char reason[128];
-    cop_reason_format(cop_expect(message, cop_down_message)->reason, reason, sizeof reason);
-    trace("%s ended: %s", what, reason);
-    cop_message_free(message);
-}
+/* ---- helpers ------------------------------------------------------------------------- */
 
 /* Nothing is left of a start that failed: no process, no name, no message. */
 static void expect_no_trace_of_it(const char *name)
@@ -97,7 +75,7 @@ static void never_answers(void *argument)
     cop_sleep(COP_INFINITY);
 }
 
-/* ---- a start that succeeds ------------------------------------------------------------------ */
+/* ---- a start that succeeds ----------------------------------------------------------- */
 
 static void takes_ten_ms(void *argument)
 {
@@ -218,11 +196,11 @@ START_TEST(a_start_leaves_all_other_messages_in_order)
 {
     trace_reset();
     ck_assert_int_eq(run_node(starter_with_a_mailbox, NULL), 0);
-    trace_expect("start: ok, reason none, dead\n" "note 1\n" "note 2\n" "note 3\n");
+    trace_expect("start: ok, reason none\n" "note 1\n" "note 2\n" "note 3\n");
 }
 END_TEST
 
-/* ---- a start that fails ------------------------------------------------------------------------ */
+/* ---- a start that fails -------------------------------------------------------------- */
 
 static const struct {
     const char *what;
@@ -255,13 +233,13 @@ static void starter_of_failures(void *argument)
 }
 
 static const char all_failures[] =
-    "returns: start_failed, reason normal, no process\n"
-    "raises: start_failed, reason error:no luck, no process\n"
-    "faults: start_failed, reason crash:SIGSEGV, no process\n"
-    "ignores: ignore, reason none, no process\n"
-    "fails silently: start_failed, reason no_disk, no process\n"
-    "fails loudly: start_failed, reason no_disk, no process\n"
-    "never answers: timeout, reason none, no process\n";
+    "returns: start_failed, reason normal\n"
+    "raises: start_failed, reason error:no luck\n"
+    "faults: start_failed, reason crash:SIGSEGV\n"
+    "ignores: ignore, reason none\n"
+    "fails silently: start_failed, reason no_disk\n"
+    "fails loudly: start_failed, reason no_disk\n"
+    "never answers: timeout, reason none\n";
 
 START_TEST(a_failed_start_has_left_nothing_behind_when_it_returns)
 {
@@ -302,7 +280,7 @@ START_TEST(the_exit_message_of_a_link_that_the_process_made_itself_is_consumed_t
 {
     trace_reset();
     ck_assert_int_eq(run_node(starter_of_self_linking, NULL), 0);
-    trace_expect("start: start_failed, reason none, no process\n");
+    trace_expect("start: start_failed, reason none\n");
 }
 END_TEST
 
@@ -334,7 +312,7 @@ static void starter_of_attempts(void *argument)
     }
 }
 
-START_TEST(a_linked_starter_that_does_not_trap_ends_with_the_process_unless_that_ends_normally)
+START_TEST(a_linked_starter_that_does_not_trap_ends_as_the_process_does_unless_normally)
 {
     static const char expected[] = "returns ended: survived\n"
                                    "raises ended: error:no luck\n"
@@ -363,7 +341,30 @@ START_TEST(a_starter_that_is_not_linked_survives_every_failure)
 }
 END_TEST
 
-/* ---- time-outs -------------------------------------------------------------------------------- */
+static void linked_and_watching(void *argument)
+{
+    (void)argument;
+    enum { TIMES = 20 };
+    cop_trap_exit(true);
+    cop_ref ref;
+    cop_pid pid = cop_spawn_opt(raises, NULL, 0, &(cop_spawn_options){
+        .link = true, .monitor = true, .ret_ref = &ref });
+    for (int i = 1; i < TIMES; i++) cop_monitor(pid);
+    cop_message *first = cop_take(NULL, COP_INFINITY);
+    trace("first: %s", first->type->name);
+    cop_message_free(first);
+    for (int i = 0; i < TIMES; i++) cop_message_free(cop_take(NULL, COP_INFINITY));
+}
+
+START_TEST(a_process_tells_its_links_before_its_monitors)
+{
+    trace_reset();                       /* what the start protocol builds on */
+    ck_assert_int_eq(run_node(linked_and_watching, NULL), 0);
+    trace_expect("first: cop_exit_message\n");
+}
+END_TEST
+
+/* ---- time-outs ----------------------------------------------------------------------- */
 
 static void acks(void *argument)
 {
@@ -402,7 +403,7 @@ static void starter_with_a_timeout(void *argument)
     ck_assert_uint_eq(cop_mailbox_length(), 0);
 }
 
-START_TEST(a_start_that_takes_too_long_ends_with_the_process_killed_and_no_late_answer)
+START_TEST(a_start_that_takes_too_long_kills_the_process_and_gets_no_late_answer)
 {
     trace_reset();
     ck_assert_int_eq(run_node(starter_with_a_timeout, NULL), 0);
@@ -421,7 +422,8 @@ static void releases_and_never_answers(void *argument)
 
 static void starts_linked(void *argument)
 {
-    cop_start(releases_and_never_answers, &(cop_start_options){ .argument = argument, .link = true });
+    cop_start(releases_and_never_answers, &(cop_start_options){
+        .argument = argument, .link = true });
     trace("not reached");
 }
 
@@ -446,87 +448,7 @@ START_TEST(when_a_starter_is_killed_while_it_waits_its_linked_process_ends_too)
 }
 END_TEST
 
-/* ---- names -------------------------------------------------------------------------------------- */
-
-static void traces_its_name(void *argument)
-{
-    (void)argument;
-    char name[COP_NAME_MAX + 1];
-    cop_name_of(cop_self(), name, sizeof name);
-    trace("I am %s", name);
-    cop_init_ack();
-    cop_receive_type(go, COP_INFINITY);
-}
-
-static void starter_of_named(void *argument)
-{
-    (void)argument;
-    char name[] = "alice";
-    cop_started alice = cop_start(traces_its_name, &(cop_start_options){ .name = name });
-    memset(name, 'x', sizeof name - 1);
-    ck_assert(cop_pid_equal(cop_whereis("alice"), alice.pid));
-
-    cop_started again = cop_start(traces_its_name, &(cop_start_options){ .name = "alice" });
-    ck_assert(cop_pid_equal(again.pid, alice.pid));
-    trace_started("again", again);
-
-    cop_ref ref = cop_monitor(alice.pid);
-    cop_send("alice", go, 0);
-    trace_down("alice", ref);
-    trace_started("then", cop_start(traces_its_name, &(cop_start_options){ .name = "alice" }));
-}
-
-START_TEST(a_name_is_registered_before_the_function_and_given_back_at_the_end)
-{
-    trace_reset();
-    ck_assert_int_eq(run_node(starter_of_named, NULL), 0);
-    trace_expect("I am alice\n"
-                 "again: already_started, reason none, alive\n"
-                 "alice ended: normal\n"
-                 "I am alice\n"
-                 "then: ok, reason none, alive\n");
-}
-END_TEST
-
-COP_MESSAGE(race_result, { int error; cop_pid pid; });
-
-static void races(void *argument)
-{
-    const cop_pid *judge = argument;
-    cop_started started = cop_start(becomes_ready, &(cop_start_options){ .name = "prize" });
-    ck_assert_ptr_null(started.reason);
-    ck_assert_uint_eq(cop_mailbox_length(), 0);
-    cop_send(*judge, race_result, .error = started.error, .pid = started.pid);
-}
-
-/* All look for the name before the first process has it; so all but one of the processes meet
- * it themselves. */
-static void judge_of_race(void *argument)
-{
-    (void)argument;
-    enum { RACERS = 5 };
-    cop_pid self = cop_self();
-    for (int i = 0; i < RACERS; i++) cop_spawn(races, &self, sizeof self);
-    int won = 0;
-    for (int i = 0; i < RACERS; i++) {
-        const race_result *result = cop_expect(cop_receive(COP_INFINITY), race_result);
-        if (result->error == COP_OK) won++;
-        else ck_assert_int_eq(result->error, COP_EALREADY_STARTED);
-        ck_assert(cop_pid_equal(result->pid, cop_whereis("prize")));
-    }
-    ck_assert_int_eq(won, 1);
-    trace("one won");
-}
-
-START_TEST(of_processes_that_start_under_one_name_at_once_one_wins_and_the_others_hear_of_it)
-{
-    for (uint64_t seed = 0; seed < 20; seed++) {
-        trace_reset();
-        ck_assert_int_eq(run_node_seeded(judge_of_race, NULL, seed), 0);
-        trace_expect("one won\n");
-    }
-}
-END_TEST
+/* ---- other cases ---------------------------------------------------------------------- */
 
 static void starter_of_nonsense(void *argument)
 {
@@ -547,11 +469,11 @@ START_TEST(a_start_with_wrong_arguments_starts_nothing)
     ck_assert_int_eq(cop_start(acks, &(cop_start_options){ 0 }).error, COP_EOUTSIDE);
     trace_reset();
     ck_assert_int_eq(run_node(starter_of_nonsense, NULL), 0);
-    trace_expect("long name: badarg, reason none, no process\n"
-                 "longest name: ok, reason none, dead\n"
-                 "empty name: badarg, reason none, no process\n"
-                 "no function: badarg, reason none, no process\n"
-                 "no bytes: badarg, reason none, no process\n");
+    trace_expect("long name: badarg, reason none\n"
+                 "longest name: ok, reason none\n"
+                 "empty name: badarg, reason none\n"
+                 "no function: badarg, reason none\n"
+                 "no bytes: badarg, reason none\n");
 }
 END_TEST
 
@@ -575,199 +497,10 @@ START_TEST(in_a_process_that_was_spawned_the_protocol_says_nothing_to_anybody)
 }
 END_TEST
 
-/* ---- threads -------------------------------------------------------------------------------------- */
-
-static void acks_about_now(void *argument)
-{
-    (void)argument;
-    cop_sleep((int64_t)cop_random_below(3));
-    cop_init_ack();
-    cop_receive_type(go, COP_INFINITY);
-}
-
-/* Starts whose time runs out when the answer comes: either may win, both are whole. */
-static void starts_about_now(void *argument)
-{
-    const cop_pid *judge = argument;
-    cop_trap_exit(true);
-    for (int i = 0; i < 100; i++) {
-        cop_started started = cop_start(acks_about_now, &(cop_start_options){
-            .link = true, .timeout_ms = 1 });
-        if (started.error == COP_OK) {
-            ck_assert_uint_eq(cop_mailbox_length(), 0);
-            cop_unlink(started.pid);
-            cop_send(started.pid, go, 0);
-        } else {
-            ck_assert_int_eq(started.error, COP_ETIMEOUT);
-        }
-        ck_assert_uint_eq(cop_mailbox_length(), 0);
-    }
-    cop_send(*judge, go, 0);
-}
-
-static void judge_of_timeouts(void *argument)
-{
-    (void)argument;
-    enum { STARTERS = 8 };
-    cop_pid self = cop_self();
-    for (int i = 0; i < STARTERS; i++) cop_spawn(starts_about_now, &self, sizeof self);
-    for (int i = 0; i < STARTERS; i++) cop_receive_type(go, COP_INFINITY);
-    trace("all done");
-}
-
-START_TEST(on_several_schedulers_an_answer_at_the_last_moment_counts_or_is_dropped)
-{
-    trace_reset();
-    ck_assert_int_eq(run_node_threads(judge_of_timeouts, NULL, 4), 0);
-    trace_expect("all done\n");
-}
-END_TEST
-
-static void judge_of_attempts(void *argument)
-{
-    (void)argument;
-    enum { LOUD = 5, ATTEMPTS = 200 };
-    ck_assert_str_eq(failures[LOUD].what, "fails loudly");
-    cop_ref refs[ATTEMPTS];
-    for (int i = 0; i < ATTEMPTS; i++)
-        cop_spawn_monitor(attempts, &(struct attempt){ LOUD, true }, sizeof(struct attempt), &refs[i]);
-    for (int i = 0; i < ATTEMPTS; i++) {
-        cop_message *message = cop_take(&(cop_match){ .ref = refs[i] }, COP_INFINITY);
-        ck_assert(cop_reason_is(cop_expect(message, cop_down_message)->reason, "boom"));
-        cop_message_free(message);
-    }
-    trace("none survived");
-}
-
-START_TEST(on_several_schedulers_too_a_failed_start_ends_a_linked_starter)
-{
-    for (int i = 0; i < 20; i++) {
-        trace_reset();
-        ck_assert_int_eq(run_node_threads(judge_of_attempts, NULL, 4), 0);
-        trace_expect("none survived\n");
-    }
-}
-END_TEST
-
-START_TEST(on_several_schedulers_one_of_many_wins_the_name)
-{
-    for (int i = 0; i < 50; i++) {
-        trace_reset();
-        ck_assert_int_eq(run_node_threads(judge_of_race, NULL, 4), 0);
-        trace_expect("one won\n");
-    }
-}
-END_TEST
-
-/* ---- stopping --------------------------------------------------------------------------------------- */
-
-static void obeys(void *argument)
-{
-    const char *other = argument;
-    const cop_terminate_message *request = cop_receive_type(cop_terminate_message, COP_INFINITY);
-    cop_exit(other != NULL ? cop_reason_atom(other) : cop_reason_ref(request->reason));
-}
-
-static void obeys_after_ten_ms(void *argument)
-{
-    cop_sleep(10);
-    trace("awake");
-    obeys(argument);
-}
-
-static int stop(cop_pid pid, const char *reason, int64_t timeout_ms)
-{
-    return cop_stop_process(cop_to(pid), cop_reason_atom(reason), timeout_ms);
-}
-
-static void stopper(void *argument)
-{
-    (void)argument;
-    cop_pid obedient = cop_spawn(obeys, NULL, 0);
-    trace("normal: %s", cop_error_name(stop(obedient, "normal", COP_INFINITY)));
-    trace("dead: %s", cop_error_name(stop(obedient, "normal", COP_INFINITY)));
-    trace("own reason: %s", cop_error_name(stop(cop_spawn(obeys, NULL, 0), "retired", 100)));
-    trace("disobeyed: %s", cop_error_name(stop(cop_spawn(obeys, "angry", 6), "retired", 100)));
-    trace("nobody: %s", cop_error_name(cop_stop_process(cop_to("nobody"), COP_NORMAL, 0)));
-    trace("self: %s", cop_error_name(stop(cop_self(), "retired", 0)));
-    trace("no reason: %s", cop_error_name(cop_stop_process(cop_to(obedient), NULL, 0)));
-
-    cop_pid named = cop_start(traces_its_name, &(cop_start_options){ .name = "bob" }).pid;
-    cop_ref ref = cop_monitor(named);
-    int64_t before = cop_now_ms();
-    int error = cop_stop_process(cop_to("bob"), COP_SHUTDOWN, 7);
-    trace("deaf: %s after %d ms", cop_error_name(error), (int)(cop_now_ms() - before));
-    cop_send(named, go, 0);
-    trace_down("deaf", ref);
-    ck_assert_uint_eq(cop_mailbox_length(), 0);
-}
-
-START_TEST(a_stop_asks_the_process_to_end_and_waits_until_it_is_down)
-{
-    trace_reset();
-    ck_assert_int_eq(run_node(stopper, NULL), 0);
-    trace_expect("normal: ok\n"
-                 "dead: noproc\n"
-                 "own reason: ok\n"
-                 "disobeyed: down\n"
-                 "nobody: noproc\n"
-                 "self: calling_self\n"
-                 "no reason: badarg\n"
-                 "I am bob\n"
-                 "deaf: timeout after 7 ms\n"
-                 "deaf ended: normal\n");
-}
-END_TEST
-
-static void impatient_stopper(void *argument)
-{
-    (void)argument;
-    cop_ref ref;
-    cop_pid slow = cop_spawn_monitor(obeys_after_ten_ms, NULL, 0, &ref);
-    trace("no time: %s", cop_error_name(stop(slow, "retired", 0)));
-    trace_down("it", ref);
-    ck_assert_uint_eq(cop_mailbox_length(), 0);
-}
-
-START_TEST(a_stop_without_time_still_ends_the_process)
-{
-    trace_reset();
-    ck_assert_int_eq(run_node(impatient_stopper, NULL), 0);
-    trace_expect("no time: timeout\n"
-                 "awake\n"
-                 "it ended: retired\n");
-}
-END_TEST
-
-static void stops_for_ever(void *argument)
-{
-    (void)argument;
-    stop(cop_spawn(never_answers, NULL, 0), "retired", COP_INFINITY);
-}
-
-static void killer_of_stopper(void *argument)
-{
-    (void)argument;
-    cop_ref ref;
-    cop_pid victim = cop_spawn_monitor(stops_for_ever, NULL, 0, &ref);
-    cop_sleep(1);
-    cop_exit_process(victim, COP_KILL);
-    trace_down("stopper", ref);
-}
-
-START_TEST(a_process_that_is_killed_while_it_stops_another_leaks_nothing)
-{
-    trace_reset();                       /* what leaked, the sanitizer tells */
-    ck_assert_int_eq(run_node(killer_of_stopper, NULL), 0);
-    trace_expect("stopper ended: killed\n");
-}
-END_TEST
-
 static Suite *start_suite(void)
 {
     Suite *suite = suite_create("start");
     TCase *tests = tcase_create("start");
-    tcase_set_timeout(tests, 20);
     tcase_add_test(tests, a_start_returns_when_the_process_says_that_it_is_ready);
     tcase_add_test(tests, an_argument_with_a_size_is_copied_and_one_without_is_passed);
     tcase_add_test(tests, after_a_linked_start_the_link_stays_and_the_monitor_is_off);
@@ -776,21 +509,13 @@ static Suite *start_suite(void)
     tcase_add_test(tests, a_failed_start_leaves_nothing_behind_in_any_order_of_processes);
     tcase_add_test(tests, the_exit_message_of_a_link_that_the_process_made_itself_is_consumed_too);
     tcase_add_test(tests,
-                   a_linked_starter_that_does_not_trap_ends_with_the_process_unless_that_ends_normally);
+                   a_linked_starter_that_does_not_trap_ends_as_the_process_does_unless_normally);
     tcase_add_test(tests, a_starter_that_is_not_linked_survives_every_failure);
-    tcase_add_test(tests, a_start_that_takes_too_long_ends_with_the_process_killed_and_no_late_answer);
+    tcase_add_test(tests, a_process_tells_its_links_before_its_monitors);
+    tcase_add_test(tests, a_start_that_takes_too_long_kills_the_process_and_gets_no_late_answer);
     tcase_add_test(tests, when_a_starter_is_killed_while_it_waits_its_linked_process_ends_too);
-    tcase_add_test(tests, a_name_is_registered_before_the_function_and_given_back_at_the_end);
-    tcase_add_test(tests,
-                   of_processes_that_start_under_one_name_at_once_one_wins_and_the_others_hear_of_it);
     tcase_add_test(tests, a_start_with_wrong_arguments_starts_nothing);
     tcase_add_test(tests, in_a_process_that_was_spawned_the_protocol_says_nothing_to_anybody);
-    tcase_add_test(tests, on_several_schedulers_an_answer_at_the_last_moment_counts_or_is_dropped);
-    tcase_add_test(tests, on_several_schedulers_too_a_failed_start_ends_a_linked_starter);
-    tcase_add_test(tests, on_several_schedulers_one_of_many_wins_the_name);
-    tcase_add_test(tests, a_stop_asks_the_process_to_end_and_waits_until_it_is_down);
-    tcase_add_test(tests, a_stop_without_time_still_ends_the_process);
-    tcase_add_test(tests, a_process_that_is_killed_while_it_stops_another_leaks_nothing);
     suite_add_tcase(suite, tests);
     return suite;
 }

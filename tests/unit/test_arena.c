@@ -1,10 +1,12 @@
 /* test_arena.c - a process's memory: zeroed, apart, reused, and gone at a stroke. */
 #include <check.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/poison.h"
@@ -218,6 +220,42 @@ START_TEST(a_process_that_frees_what_it_takes_does_not_grow)
 }
 END_TEST
 
+static bool among(const void *block, void *const *blocks, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (blocks[i] == block)
+            return true;
+    return false;
+}
+
+/* Freed while one list held all free blocks, found when there is one for each class. */
+START_TEST(blocks_freed_in_a_small_arena_are_used_again_in_a_large_one)
+{
+    enum { FEW = 4 };
+    void *freed[FEW];
+    for (int i = 0; i < FEW; i++)
+        freed[i] = alloc(50);
+    alloc(8);                                 /* so that no block is the last */
+    for (int i = 0; i < FEW; i++)
+        copi_arena_free(arena, freed[i]);
+    for (int i = 0; i < 20; i++)
+        alloc(1000);
+    for (int i = 0; i < FEW; i++)
+        ck_assert(among(alloc(50), freed, FEW));
+}
+END_TEST
+
+/* The first chunk has 128 bytes: 40 of its own, 32 for the first block, 56 left over for a
+ * block of 48 bytes with its header when a larger one has had to go elsewhere. */
+START_TEST(what_is_left_of_a_chunk_is_used_for_a_smaller_block)
+{
+    char *first = alloc(20);
+    char *elsewhere = alloc(150);
+    ck_assert(elsewhere < first || elsewhere >= first + 128);
+    ck_assert_ptr_eq(alloc(36), first + 32);
+}
+END_TEST
+
 START_TEST(a_large_block_is_given_back_when_it_is_freed)
 {
     enum { ROUNDS = 1000, BYTES = 64 << 20 };
@@ -328,6 +366,7 @@ START_TEST(a_block_of_another_arena_ends_the_node)
     void *block = copi_arena_alloc(&other, cache, 32);
     alloc(32);
     copi_arena_free(arena, block);
+    copi_arena_destroy(&other, cache);        /* or the slab's end would abort for it */
 }
 END_TEST
 
@@ -338,14 +377,16 @@ START_TEST(an_address_inside_a_block_ends_the_node)
 }
 END_TEST
 
-static void swallow(int number)
+/* As the runtime's own handler, it does not return. */
+static void leave(int number)
 {
     (void)number;
+    _exit(EXIT_SUCCESS);
 }
 
 START_TEST(the_node_ends_even_where_sigabrt_is_handled)
 {
-    signal(SIGABRT, swallow);
+    signal(SIGABRT, leave);
     char *block = alloc(64);
     copi_arena_realloc(&arena, cache, block + 32, 100);
 }
@@ -364,6 +405,8 @@ int main(void)
     tcase_add_loop_test(tests, a_random_history_never_hands_out_bytes_in_use, 1, 6);
     tcase_add_test(tests, a_block_freed_last_in_first_out_leaves_no_trace);
     tcase_add_test(tests, a_process_that_frees_what_it_takes_does_not_grow);
+    tcase_add_test(tests, blocks_freed_in_a_small_arena_are_used_again_in_a_large_one);
+    tcase_add_test(tests, what_is_left_of_a_chunk_is_used_for_a_smaller_block);
     tcase_add_test(tests, a_large_block_is_given_back_when_it_is_freed);
     tcase_add_test(tests, a_size_that_no_machine_has_is_refused_and_nothing_changes);
 #if !defined(COPI_POISONING) && !defined(UNDER_TSAN)

@@ -175,13 +175,21 @@ static void dyn_count_children(const struct step *step, const struct target *to,
     result_of_counts(result, error, &counts);
 }
 
-/* The children of a dynamic supervisor have no ids: there is no such function to call.  OTP has
- * one interface for both kinds and answers so. */
+/* OTP has one interface for both kinds of supervisors, and answers so where here there is no
+ * function to call: the children of a dynamic supervisor have no ids, and those of a static one
+ * are not known by their pids. */
 static void no_ids(const struct step *step, const struct target *to, struct lines *result)
 {
     (void)to;
     lines_add(result, step->kind == STEP_GET_CHILDSPEC ? "error:not_found"
                                                        : "error:simple_one_for_one");
+}
+
+static void no_pids(const struct step *step, const struct target *to, struct lines *result)
+{
+    (void)step;
+    (void)to;
+    lines_add(result, "error:not_found");
 }
 
 /* ---- which call it is -------------------------------------------------------------------- */
@@ -190,7 +198,7 @@ static supervisor_call *const static_calls[] = {
     [STEP_START_CHILD] = start_child, [STEP_TERMINATE_CHILD] = terminate_child,
     [STEP_DELETE_CHILD] = delete_child, [STEP_RESTART_CHILD] = restart_child,
     [STEP_GET_CHILDSPEC] = get_childspec, [STEP_WHICH_CHILDREN] = which_children,
-    [STEP_COUNT_CHILDREN] = count_children, [STEP_DYN_TERMINATE] = NULL,
+    [STEP_COUNT_CHILDREN] = count_children, [STEP_DYN_TERMINATE] = no_pids,
 };
 static supervisor_call *const dynamic_calls[] = {
     [STEP_TERMINATE_CHILD] = no_ids, [STEP_DELETE_CHILD] = no_ids,

@@ -7,7 +7,7 @@
 #include <coppice/memory.h>
 
 #include "../common/lines.h"
-#include "recorder.h"
+#include "play.h"
 
 /* ---- workers ----------------------------------------------------------------------------- */
 
@@ -53,7 +53,7 @@ static void worker_terminate(void *state, const cop_reason *reason)
     case ENDING_EXIT:
     case ENDING_TRAP: break;
     case ENDING_HANG: cop_sleep(COP_INFINITY); break;
-    case ENDING_LATE: cop_sleep(worker->node.late_ms); break;
+    case ENDING_LATE: cop_sleep(worker->node.late_ms + OTP_TICK_MS); break;
     case ENDING_REASON: cop_exit(cop_reason_atom(worker->node.reason));
     }
 }

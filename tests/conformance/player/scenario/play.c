@@ -15,7 +15,7 @@
 #include "children.h"
 
 enum {
-    PAUSE_MS = 4,                     /* between two looks, as in the reference */
+    PAUSE_MS = 4 + OTP_TICK_MS,       /* between two looks, as in the reference */
     QUIET_LOOKS = 3,
     EVENTS_MAX = 200 * 1000,
     WATCHDOG_MS = 60 * 60 * 1000      /* of virtual time without any progress */
@@ -94,7 +94,7 @@ static void perform_exit(const struct step *step, const struct place *place)
 static void perform_advance(struct play *play, const struct step *step)
 {
     enum { PIECE_MS = WATCHDOG_MS / 4 };
-    for (int64_t left = step->ms; left > 0; left -= PIECE_MS) {
+    for (int64_t left = step->ms + OTP_TICK_MS; left > 0; left -= PIECE_MS) {
         cop_sleep(left < PIECE_MS ? left : PIECE_MS);
         play->beats++;
     }

@@ -6,6 +6,10 @@
 #include "recorder.h"
 #include "scenario.h"
 
+/* OTP's timers go with a clock of whole milliseconds: one that is armed between two ticks, as all
+ * are in a scenario, takes up to one tick longer than it was asked for. */
+enum { OTP_TICK_MS = 1 };
+
 struct play {
     const char *file;
     const struct scenario *scenario;

@@ -1,0 +1,19 @@
+/* tree.h - the supervision tree, and the modules that stand in it.
+ *
+ * A constant that describes a module has the module's name, written as the Elixir original
+ * writes it; it is also the name that its process is registered under, and the child's id. */
+#ifndef FINANCIAL_TREE_H
+#define FINANCIAL_TREE_H
+
+#include <coppice/coppice.h>
+
+extern const cop_supervisor FinancialApp_Supervisor;
+
+extern const cop_gen_server DatabasePool;           /* database_pool.c */
+extern const cop_gen_server PaymentProcessor;       /* payment.c */
+extern const cop_task_supervisor PaymentTaskSupervisor;
+extern const cop_gen_server DonationProcessor;      /* donation.c */
+extern const cop_gen_server DonationWorker;
+extern const cop_gen_server NotificationService;    /* notification.c */
+
+#endif

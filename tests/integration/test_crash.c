@@ -1,0 +1,525 @@
+/* test_crash.c - native crashes are exit reasons: every kind, wherever in a process it strikes;
+ * what the reason says; nothing else dies and nothing is left behind. */
+#include <coppice/coppice.h>
+
+#include <assert.h>
+#include <dirent.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "node.h"
+#include "trace.h"
+#include "watch.h"
+
+COP_MESSAGE(go, COP_EMPTY);
+COP_MESSAGE(note, { int n; });
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
+/* ---- ways to crash ----------------------------------------------------------------------------
+ *
+ * Not static, so that a backtrace has their names; not to be seen through by the compiler, which
+ * would put a trap in place of what can only fail. */
+
+#define CRASHES __attribute__((noinline)) void
+
+static void *hidden(uintptr_t address)
+{
+    void *volatile pointer = (void *)address;
+    return pointer;
+}
+
+static volatile int sink;
+static const int constant = 1;
+
+CRASHES crash_null_read(void);
+CRASHES crash_null_write(void);
+CRASHES crash_wild_write(void);
+CRASHES crash_non_canonical(void);
+CRASHES crash_call_null(void);
+CRASHES crash_call_wild(void);
+CRASHES crash_read_only(void);
+CRASHES crash_in_library(void);
+CRASHES crash_past_file(void);
+CRASHES crash_divide(void);
+CRASHES crash_divide_overflow(void);
+CRASHES crash_illegal(void);
+CRASHES crash_abort(void);
+CRASHES crash_assert(void);
+CRASHES crash_recursion(void);
+CRASHES crash_huge_array(void);
+CRASHES crash_huge_alloca(void);
+
+CRASHES crash_null_read(void)
+{
+    sink = *(volatile int *)hidden(0);
+}
+
+CRASHES crash_null_write(void)
+{
+    *(volatile int *)hidden(8) = 1;
+}
+
+CRASHES crash_wild_write(void)
+{
+    *(volatile int *)hidden(0x123456789000) = 1;
+}
+
+CRASHES crash_non_canonical(void)
+{
+    *(volatile int *)hidden(0xdeadbeef00000000) = 1;
+}
+
+CRASHES crash_call_null(void)
+{
+    ((void (*)(void))hidden(0))();
+    sink = 1;                            /* so that the call is not this function's last act */
+}
+
+CRASHES crash_call_wild(void)
+{
+    ((void (*)(void))hidden(0x123456789000))();
+    sink = 1;
+}
+
+CRASHES crash_read_only(void)
+{
+    *(volatile int *)hidden((uintptr_t)&constant) = 2;
+}
+
+CRASHES crash_in_library(void)
+{
+    static char *(*volatile find)(const char *, int) = strrchr;
+    sink = *find(hidden(0x123456789000), 'x');
+}
+
+CRASHES crash_past_file(void)
+{
+    FILE *file = tmpfile();
+    volatile char *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fileno(file), 0);
+    fclose(file);
+    sink = page[0];
+}
+
+CRASHES crash_divide(void)
+{
+    volatile int seven = 7, zero = 0;
+    sink = seven / zero;
+}
+
+#if defined(__clang__)
+__attribute__((no_sanitize("signed-integer-overflow")))
+#else
+__attribute__((no_sanitize("signed-integer-overflow", "integer-divide-by-zero")))
+#endif
+CRASHES crash_divide_overflow(void)
+{
+    volatile int least = INT_MIN, minus_one = -1;
+    sink = least / minus_one;
+}
+
+CRASHES crash_illegal(void)
+{
+    __asm__ volatile("ud2");
+}
+
+CRASHES crash_abort(void)
+{
+    abort();
+}
+
+CRASHES crash_assert(void)
+{
+    assert(sink == 42 && "the answer");
+}
+
+CRASHES crash_recursion(void)
+{
+    static void (*volatile again)(void) = crash_recursion;
+    volatile char frame[100];
+    frame[0] = 1;
+    again();
+    sink = frame[0];
+}
+
+CRASHES crash_huge_array(void)
+{
+    volatile char frame[1 << 20];
+    frame[0] = 1;
+    sink = frame[0];
+}
+
+CRASHES crash_huge_alloca(void)
+{
+    volatile size_t size = 1 << 20;
+    volatile char *frame = __builtin_alloca(size);
+    frame[0] = 1;
+    sink = frame[0];
+}
+
+struct way {
+    const char *name;
+    void (*crash)(void);
+    const char *reason;       /* as printed */
+    int signal, code;
+    uintptr_t address;        /* 0: not told, or not always the same */
+};
+
+static const struct way ways[] = {
+    { "crash_null_read", crash_null_read, "crash:SIGSEGV", SIGSEGV, SEGV_MAPERR, 0 },
+    { "crash_null_write", crash_null_write, "crash:SIGSEGV", SIGSEGV, SEGV_MAPERR, 8 },
+    { "crash_wild_write", crash_wild_write, "crash:SIGSEGV", SIGSEGV, SEGV_MAPERR, 0x123456789000 },
+    { "crash_non_canonical", crash_non_canonical, "crash:SIGSEGV", SIGSEGV, SI_KERNEL, 0 },
+    { "crash_call_null", crash_call_null, "crash:SIGSEGV", SIGSEGV, SEGV_MAPERR, 0 },
+    { "crash_call_wild", crash_call_wild, "crash:SIGSEGV", SIGSEGV, SEGV_MAPERR, 0x123456789000 },
+    { "crash_read_only", crash_read_only, "crash:SIGSEGV", SIGSEGV, SEGV_ACCERR,
+      (uintptr_t)&constant },
+    { "crash_in_library", crash_in_library, "crash:SIGSEGV", SIGSEGV, SEGV_MAPERR, 0x123456789000 },
+    { "crash_past_file", crash_past_file, "crash:SIGBUS", SIGBUS, BUS_ADRERR, 0 },
+    { "crash_divide", crash_divide, "crash:SIGFPE", SIGFPE, FPE_INTDIV, (uintptr_t)crash_divide },
+    { "crash_divide_overflow", crash_divide_overflow, "crash:SIGFPE", SIGFPE, FPE_INTDIV,
+      (uintptr_t)crash_divide_overflow },
+    { "crash_illegal", crash_illegal, "crash:SIGILL", SIGILL, ILL_ILLOPN, (uintptr_t)crash_illegal },
+    { "crash_abort", crash_abort, "crash:SIGABRT", SIGABRT, 0, 0 },
+    { "crash_assert", crash_assert, "crash:assert", SIGABRT, 0, 0 },
+    { "crash_recursion", crash_recursion, "crash:stack_overflow", SIGSEGV, SEGV_MAPERR, 0 },
+    { "crash_huge_array", crash_huge_array, "crash:stack_overflow", SIGSEGV, SEGV_MAPERR, 0 },
+    { "crash_huge_alloca", crash_huge_alloca, "crash:stack_overflow", SIGSEGV, SEGV_MAPERR, 0 },
+};
+enum { WAYS = sizeof ways / sizeof *ways };
+
+/* ---- what the reason says -------------------------------------------------------------------------- */
+
+/* Code addresses are those of the function, or a little behind its start. */
+static bool is_in(const void *address, uintptr_t function)
+{
+    return (uintptr_t)address >= function && (uintptr_t)address < function + 400;
+}
+
+static void check_reason(const struct way *way, const cop_reason *reason)
+{
+    ck_assert_msg(strcmp(reason_text(reason), way->reason) == 0, "%s: %s", way->name,
+                  reason_text(reason));
+    ck_assert_int_eq(cop_reason_kind_of(reason), COP_REASON_CRASH);
+    ck_assert(cop_reason_abnormal(reason));
+    const cop_crash *crash = cop_reason_crash(reason);
+    ck_assert_ptr_nonnull(crash);
+    ck_assert_int_eq(crash->signal, way->signal);
+    ck_assert_msg(crash->code == way->code || SANITIZED, "%s: code %d", way->name, crash->code);
+    ck_assert_int_eq(crash->stack_overflow, strstr(way->reason, "overflow") != NULL);
+    if (way->address == (uintptr_t)way->crash)
+        ck_assert_msg(is_in(crash->address, way->address), "%s: %p", way->name, crash->address);
+    else if (way->address != 0 && !SANITIZED)
+        ck_assert_msg(crash->address == (void *)way->address, "%s: %p", way->name, crash->address);
+}
+
+/* The function that crashed is in the backtrace, in its text, and so is its caller. */
+static void check_backtrace(const struct way *way, const cop_reason *reason)
+{
+    const cop_crash *crash = cop_reason_crash(reason);
+    ck_assert_uint_ge(crash->frames, 1);
+    ck_assert_uint_le(crash->frames, COP_BACKTRACE_MAX);
+    bool found = false;
+    for (unsigned i = 0; i < crash->frames; i++)
+        found = found || is_in(crash->backtrace[i], (uintptr_t)way->crash);
+    char text[8192];
+    int length = cop_reason_format_crash(reason, text, sizeof text);
+    ck_assert(length > 0 && (size_t)length < sizeof text);
+    ck_assert_msg(found && strstr(text, way->name) != NULL, "%s is not in:\n%s", way->name, text);
+}
+
+static void crashes(void *argument)
+{
+    const struct way *way = argument;
+    way->crash();
+    trace("%s: goes on", way->name);
+}
+
+static void crashes_in_all_ways(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < WAYS; i++) {
+        cop_ref ref;
+        cop_spawn_monitor(crashes, &ways[i], 0, &ref);
+        const cop_down_message *down = cop_receive_type(cop_down_message, COP_INFINITY);
+        check_reason(&ways[i], down->reason);
+        check_backtrace(&ways[i], down->reason);
+        trace("%s: %s", ways[i].name + strlen("crash_"), reason_text(down->reason));
+    }
+    ck_assert_uint_eq(cop_process_count(), 1);
+}
+
+START_TEST(every_kind_of_crash_is_a_reason_that_says_what_and_where)
+{
+    trace_reset();
+    ck_assert_int_eq(run_node(crashes_in_all_ways, NULL), 0);
+    trace_expect("null_read: crash:SIGSEGV\n"
+                 "null_write: crash:SIGSEGV\n"
+                 "wild_write: crash:SIGSEGV\n"
+                 "non_canonical: crash:SIGSEGV\n"
+                 "call_null: crash:SIGSEGV\n"
+                 "call_wild: crash:SIGSEGV\n"
+                 "read_only: crash:SIGSEGV\n"
+                 "in_library: crash:SIGSEGV\n"
+                 "past_file: crash:SIGBUS\n"
+                 "divide: crash:SIGFPE\n"
+                 "divide_overflow: crash:SIGFPE\n"
+                 "illegal: crash:SIGILL\n"
+                 "abort: crash:SIGABRT\n"
+                 "assert: crash:assert\n"
+                 "recursion: crash:stack_overflow\n"
+                 "huge_array: crash:stack_overflow\n"
+                 "huge_alloca: crash:stack_overflow\n");
+}
+END_TEST
+
+static void reads_an_assertion(void *argument)
+{
+    (void)argument;
+    cop_ref ref;
+    static const struct way way = { .crash = crash_assert };
+    cop_spawn_monitor(crashes, &way, 0, &ref);
+    const cop_down_message *down = cop_receive_type(cop_down_message, COP_INFINITY);
+    const char *text = cop_reason_crash(down->reason)->assertion;
+    ck_assert_ptr_nonnull(text);
+    ck_assert_ptr_nonnull(strstr(text, "sink == 42 && \"the answer\""));
+    ck_assert_ptr_nonnull(strstr(text, "test_crash.c:"));
+    ck_assert_ptr_nonnull(strstr(text, "crash_assert"));
+    trace("%.26s", text);
+}
+
+START_TEST(a_failed_assertion_has_its_text_file_line_and_function)
+{
+    trace_reset();
+    ck_assert_int_eq(run_node(reads_an_assertion, NULL), 0);
+    trace_expect("sink == 42 && \"the answer\"\n");
+}
+END_TEST
+
+/* ---- wherever it strikes -------------------------------------------------------------------------- */
+
+static void handler_crashes(void *state, cop_message *message)
+{
+    (void)message;
+    crashes(state);
+}
+
+static void crashes_in_handler(void *argument)
+{
+    cop_become(handler_crashes, argument);
+}
+
+static void handler_crashes_after_blocking(void *state, cop_message *message)
+{
+    ck_assert(cop_is(message, go));
+    cop_sleep(5);
+    crashes(state);
+}
+
+static void crashes_in_blocking_handler(void *argument)
+{
+    cop_become(handler_crashes_after_blocking, argument);
+}
+
+static void crashes_after_blocking(void *argument)
+{
+    cop_sleep(5);
+    cop_yield();
+    cop_receive_type(go, COP_INFINITY);
+    crashes(argument);
+}
+
+static void deferred_crashes(void *argument)
+{
+    crashes(argument);
+}
+
+static void trace_deferred(void *argument)
+{
+    trace("    %s", (const char *)argument);
+}
+
+static void crashes_with_deferred(void *argument)
+{
+    cop_defer(trace_deferred, "older action");
+    cop_defer(deferred_crashes, argument);
+    cop_defer(trace_deferred, "newer action");
+    cop_receive_type(go, COP_INFINITY);
+    crashes(argument);
+}
+
+static void crashes_in_deferred(void *argument)
+{
+    cop_defer(trace_deferred, "older action");
+    cop_defer(deferred_crashes, argument);
+    cop_receive_type(go, COP_INFINITY);
+    cop_exit(cop_reason_atom("done"));
+}
+
+struct place {
+    const char *name;
+    cop_function *function;
+    bool deferred;           /* the crash is not the first reason */
+};
+
+static const struct place places[] = {
+    { "in a handler", crashes_in_handler, false },
+    { "in a handler that has blocked", crashes_in_blocking_handler, false },
+    { "after blocking", crashes_after_blocking, false },
+    { "with deferred actions, one of which crashes too", crashes_with_deferred, false },
+    { "in a deferred action", crashes_in_deferred, true },
+};
+enum { PLACES = sizeof places / sizeof *places };
+
+static void is_bystander(void *argument)
+{
+    (void)argument;
+    for (int n = 0;; n++) ck_assert_int_eq(cop_receive_type(note, COP_INFINITY)->n, n);
+}
+
+static void crashes_everywhere(void *argument)
+{
+    const struct way *way = argument;
+    cop_pid bystander = cop_spawn_link(is_bystander, NULL, 0);
+    for (int i = 0; i < PLACES; i++) {
+        trace("%s", places[i].name);
+        cop_ref ref;
+        cop_pid pid = cop_spawn_monitor(places[i].function, way, 0, &ref);
+        cop_send(pid, go);
+        const cop_down_message *down = cop_receive_type(cop_down_message, COP_INFINITY);
+        if (places[i].deferred)
+            ck_assert_str_eq(reason_text(down->reason), "done");
+        else
+            check_reason(way, down->reason);
+        cop_send(bystander, note, .n = i);
+        settle();
+    }
+    ck_assert(cop_is_alive(bystander));
+    ck_assert_uint_eq(cop_process_count(), 2);
+}
+
+START_TEST(a_crash_is_contained_wherever_in_a_process_it_strikes)
+{
+    const struct way *way = &ways[_i];
+    trace_reset();
+    ck_assert_int_eq(run_node(crashes_everywhere, (void *)way), 0);
+    trace_expect("in a handler\n"
+                 "in a handler that has blocked\n"
+                 "after blocking\n"
+                 "with deferred actions, one of which crashes too\n"
+                 "    newer action\n"
+                 "    older action\n"
+                 "in a deferred action\n"
+                 "    older action\n");
+}
+END_TEST
+
+/* ---- nothing is left behind --------------------------------------------------------------------- */
+
+static int count_entries(const char *directory)
+{
+    DIR *dir = opendir(directory);
+    ck_assert_ptr_nonnull(dir);
+    int count = 0;
+    while (readdir(dir) != NULL) count++;
+    closedir(dir);
+    return count;
+}
+
+static long resident_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    long kib = -1;
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+            break;
+    fclose(file);
+    ck_assert_int_gt(kib, 0);
+    return kib;
+}
+
+/* Owns a bit of everything when it crashes. */
+static void owns_and_crashes(void *argument)
+{
+    memset(cop_alloc(3000), 1, 3000);
+    cop_alloc(100000);
+    cop_register("victim");
+    cop_send_after(cop_self(), 1000, note, .n = 1);
+    cop_send(cop_self(), note, .n = 2);
+    cop_send(cop_self(), note, .n = 3);
+    cop_receive(COP_INFINITY);
+    cop_take(NULL, COP_INFINITY);
+    cop_message *unsent = cop_new(note, .n = 4);
+    ck_assert_ptr_nonnull(unsent);
+    cop_monitor(cop_parent());
+    cop_alias(COP_ALIAS_EXPLICIT);
+    crashes(argument);
+}
+
+static void crash_in_a_row(const struct way *way, int count)
+{
+    for (int i = 0; i < count; i++) {
+        cop_ref ref;
+        cop_spawn_monitor(owns_and_crashes, way, 0, &ref);
+        cop_message_free(cop_take(&(cop_match){ .ref = ref }, COP_INFINITY));
+        ck_assert(cop_pid_is_none(cop_whereis("victim")));
+    }
+}
+
+enum { IN_A_ROW = SANITIZED ? 100 : 1000, SLACK_KIB = 512 };
+
+static void crashes_a_thousand_times(void *argument)
+{
+    const struct way *way = argument;
+    int rounds = way->crash == crash_past_file ? 100 : IN_A_ROW;
+    crash_in_a_row(way, 50);
+    int files = count_entries("/proc/self/fd"), threads = count_entries("/proc/self/task");
+    long memory = resident_kib();
+    crash_in_a_row(way, rounds);
+    ck_assert_int_eq(count_entries("/proc/self/fd"), files);
+    ck_assert_int_eq(count_entries("/proc/self/task"), threads);
+    ck_assert_uint_eq(cop_process_count(), 1);
+    expect_empty_mailbox();
+    /* A sanitizer keeps what was freed for a while. */
+    if (!SANITIZED)
+        ck_assert_msg(resident_kib() <= memory + SLACK_KIB, "%s: %ld KiB, then %ld KiB", way->name,
+                      memory, resident_kib());
+}
+
+START_TEST(a_thousand_crashes_in_a_row_leave_nothing_behind)
+{
+    ck_assert_int_eq(run_node(crashes_a_thousand_times, (void *)&ways[_i]), 0);
+}
+END_TEST
+
+static Suite *crash_suite(void)
+{
+    Suite *suite = suite_create("crash");
+    TCase *tests = tcase_create("crash");
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, every_kind_of_crash_is_a_reason_that_says_what_and_where);
+    tcase_add_test(tests, a_failed_assertion_has_its_text_file_line_and_function);
+    tcase_add_loop_test(tests, a_crash_is_contained_wherever_in_a_process_it_strikes, 0, WAYS);
+    tcase_add_loop_test(tests, a_thousand_crashes_in_a_row_leave_nothing_behind, 0, WAYS);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(crash_suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

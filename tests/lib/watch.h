@@ -1,0 +1,27 @@
+/* watch.h - waiting for what the runtime tells a process, as lines of the trace.
+ *
+ * Threads: a process. */
+#ifndef TEST_WATCH_H
+#define TEST_WATCH_H
+
+#include <coppice/process.h>
+
+/* The reason as text; valid until the calling thread's next call. */
+const char *reason_text(const cop_reason *reason);
+
+/* Waits for the down message of that monitor and traces `what down: reason`. */
+void trace_down(const char *what, cop_ref ref);
+
+/* Waits for an exit message from that process and traces `exit from what: reason`. */
+void trace_exit_from(const char *what, cop_pid pid);
+
+/* Spawns function(argument) with a monitor, waits until it is down, traces `what down: reason`. */
+void trace_end_of(const char *what, cop_function *function, void *argument);
+
+/* In a deterministic run: returns when nothing else can go on before a time passes. */
+void settle(void);
+
+/* In a deterministic run: the mailbox is empty, and stays so once everything has settled. */
+void expect_empty_mailbox(void);
+
+#endif

@@ -68,7 +68,7 @@ double bench_percentile(double percent, int64_t *values, size_t count)
     return (double)values[rank == 0 ? 0 : rank - 1];
 }
 
-/* ---- repeating and printing -------------------------------------------------------------- */
+/* ---- repeating and printing ------------------------------------------------------------ */
 
 static int64_t cpu_ms(void)
 {

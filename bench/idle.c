@@ -27,10 +27,11 @@ static struct figures measure(void *context)
 
 static void run(const char *name, starter *start_one)
 {
-    bench_run(name, (struct bench_options){ .max = 1, .min = 1, .cold = true }, measure, &start_one);
+    struct bench_options once = { .max = 1, .min = 1, .cold = true };
+    bench_run(name, once, measure, &start_one);
 }
 
-/* ---- a process that has sent its parent a message and waits for another --------------------- */
+/* ---- a process that has sent its parent a message and waits for another ---------------- */
 
 COP_MESSAGE(ready, COP_EMPTY);
 
@@ -52,7 +53,7 @@ void case_idle_plain(void)
     run("idle_memory.plain", start_plain);
 }
 
-/* ---- gen_servers, their state a small integer ------------------------------------------------- */
+/* ---- gen_servers, their state a small integer ------------------------------------------ */
 
 static cop_next init(void *state, const void *argument)
 {
@@ -61,7 +62,8 @@ static cop_next init(void *state, const void *argument)
     return cop_ok();
 }
 
-static const cop_gen_server idle_server = { .label = "idle", .state_size = sizeof(int), .init = init };
+static const cop_gen_server idle_server = {
+    .label = "idle", .state_size = sizeof(int), .init = init };
 
 static void start_gen_server(void)
 {
@@ -74,7 +76,7 @@ void case_idle_gen_server(void)
     run("idle_memory.gen_server", start_gen_server);
 }
 
-/* ---- the same, permanent children of one dynamic supervisor ------------------------------------- */
+/* ---- the same, permanent children of one dynamic supervisor ---------------------------- */
 
 static const cop_child_spec child = COP_CHILD_SERVER(idle_server);
 static const cop_dynamic_supervisor idle_supervisor = { .name = "idle_supervisor",

@@ -4,7 +4,7 @@
 #include "cases.h"
 #include "harness.h"
 
-/* ---- spawn_exit: batches of 1,000, each awaited before the next ------------------------------ */
+/* ---- spawn_exit: batches of 1,000, each awaited before the next ------------------------ */
 
 COP_MESSAGE(done, COP_EMPTY);
 
@@ -60,7 +60,7 @@ void case_spawn_exit(void)
     bench_run("spawn_exit", (struct bench_options){ .max = 0 }, spawn_mon, NULL);
 }
 
-/* ---- pingpong: A takes only the answer with its number ------------------------------------------ */
+/* ---- pingpong: A takes only the answer with its number --------------------------------- */
 
 COP_MESSAGE(ping, { cop_pid from; long i; });
 COP_MESSAGE(pong, { long i; });

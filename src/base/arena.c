@@ -65,7 +65,7 @@ _Static_assert(sizeof(struct header) == 8, "a header keeps its block aligned");
 _Static_assert(sizeof(struct arena) <= FRONT && sizeof(struct chunk) <= FRONT, "FRONT is enough");
 _Static_assert(FRONT % UNIT == 8, "blocks are aligned");
 
-/* ---- classes ----------------------------------------------------------------------- */
+/* ---- classes --------------------------------------------------------------------------- */
 
 /* The class whose blocks have at least that many units, 1 to 128.  Above 16 units, with n the
  * power of two below: (n, n + n/4], (n + n/4, n + n/2] ... are one class each. */
@@ -96,7 +96,7 @@ static uint32_t class_bytes(uint8_t class)
     return class_units(class) * UNIT;
 }
 
-/* ---- headers and free lists -------------------------------------------------------- */
+/* ---- headers and free lists ------------------------------------------------------------ */
 
 static uint16_t mark_of(const struct arena *arena, const struct header *header)
 {
@@ -159,7 +159,7 @@ COPI_SEES_POISON static struct header *cut(struct arena *arena, uint8_t class)
     return header;
 }
 
-/* ---- chunks ------------------------------------------------------------------------ */
+/* ---- chunks ---------------------------------------------------------------------------- */
 
 /* size bytes or what the slab's class has above that. */
 static void *take_chunk(struct slab_cache *cache, size_t size, size_t *ret_size, uint8_t *ret_class)
@@ -270,7 +270,7 @@ __attribute__((noinline)) static bool grow(struct arena *arena, struct slab_cach
     return true;
 }
 
-/* ---- blocks ------------------------------------------------------------------------ */
+/* ---- blocks ---------------------------------------------------------------------------- */
 
 COPI_SEES_POISON __attribute__((noinline)) static void *alloc_large(struct arena **arena_,
                                                                     struct slab_cache *cache,

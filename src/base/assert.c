@@ -5,7 +5,6 @@
 #include "assert.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,6 +37,33 @@ static void append_number(struct line *line, int number)
     append(line, digit);
 }
 
+/* SIGABRT by its default action: neither the runtime's handler nor its abort(), which both would
+ * take it for a process's crash. */
+__attribute__((noreturn)) static void end(struct line *line)
+{
+    line->text[line->size++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line->text, line->size);
+    (void)written;                  /* nobody is left to be told */
+
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, SIGABRT);
+    signal(SIGABRT, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &only, NULL);
+    raise(SIGABRT);
+    _exit(128 + SIGABRT);
+}
+
+void copi_misused(const char *function, const char *what)
+{
+    struct line line = { .size = 0 };
+    append(&line, "coppice: ");
+    append(&line, function);
+    append(&line, " ");
+    append(&line, what);
+    end(&line);
+}
+
 void copi_broken(const char *what, const char *file, int line_number)
 {
     struct line line = { .size = 0 };
@@ -47,11 +73,5 @@ void copi_broken(const char *what, const char *file, int line_number)
     append_number(&line, line_number);
     append(&line, ": ");
     append(&line, what);
-    line.text[line.size++] = '\n';
-
-    ssize_t written = write(STDERR_FILENO, line.text, line.size);
-    (void)written;                  /* nobody is left to be told */
-
-    signal(SIGABRT, SIG_DFL);       /* the runtime's handler would take it for a process's crash */
-    abort();
+    end(&line);
 }

@@ -79,7 +79,7 @@ static const uint8_t class_of[COPI_SLAB_MAX / 16 + 1] = {
     9
 };
 
-/* ---- the depot --------------------------------------------------------------------- */
+/* ---- the depot ------------------------------------------------------------------------- */
 
 void copi_slab_init(void)
 {
@@ -218,7 +218,7 @@ COPI_SEES_POISON static void shelve_one(uint8_t class, struct free_block *block)
     pthread_mutex_unlock(&shelf->lock);
 }
 
-/* ---- caches ------------------------------------------------------------------------ */
+/* ---- caches ---------------------------------------------------------------------------- */
 
 struct slab_cache *copi_slab_cache_new(void)
 {
@@ -291,7 +291,7 @@ COPI_SEES_POISON static inline void push(struct bin *bin, struct free_block *blo
     bin->size++;
 }
 
-/* ---- blocks ------------------------------------------------------------------------
+/* ---- blocks -------------------------------------------------------------------------------
  *
  * The usual case is written first and calls nothing; whatever else there is stands in a function
  * of its own that is jumped to, so that the usual case saves no registers. */

@@ -60,7 +60,7 @@ void copi_spec_copy(cop_child_spec *ret_spec, const cop_child_spec *spec, void *
     *ret_spec = copy;
 }
 
-/* ---- start --------------------------------------------------------------------------- */
+/* ---- start ------------------------------------------------------------------------- */
 
 cop_started copi_child_start(const cop_child_spec *spec)
 {
@@ -93,7 +93,7 @@ const cop_reason *copi_start_failure(const cop_started *started)
     return cop_reason_tuple("already_started", cop_reason_atom(pid));
 }
 
-/* ---- stop ---------------------------------------------------------------------------- */
+/* ---- stop -------------------------------------------------------------------------- */
 
 /* A child that was dead before it was stopped, and whose exit message is still to come. */
 struct unheard {

@@ -28,7 +28,7 @@ const char *copi_spec_fault(const cop_child_spec *spec, enum cop_auto_shutdown a
 size_t copi_spec_room(const cop_child_spec *spec);
 void copi_spec_copy(cop_child_spec *ret_spec, const cop_child_spec *spec, void *room);
 
-/* ---- start and stop ------------------------------------------------------------------ */
+/* ---- start and stop ---------------------------------------------------------------- */
 
 /* Runs the spec's start function.  The error is 0 with a pid, COP_EIGNORED,
  * COP_EALREADY_STARTED with a pid, or COP_EFAILED with a reason. */
@@ -53,7 +53,7 @@ void copi_child_heard(struct keeper *keeper, const cop_exit_message *gone);
 /* At the supervisor's end: waits for those that were not heard of. */
 void copi_child_hear_all(struct keeper *keeper);
 
-/* ---- reports --------------------------------------------------------------------------- */
+/* ---- reports ----------------------------------------------------------------------- */
 
 enum child_end copi_child_end(const cop_reason *reason);
 

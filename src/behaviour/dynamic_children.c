@@ -105,7 +105,7 @@ void copi_dynamic_set_pid(struct dynamic_children *children, struct dynamic_chil
     copi_table_insert(&children->by_pid, &child->by_pid, pid.bits);
 }
 
-/* ---- the end of all ----------------------------------------------------------------------- */
+/* ---- the end of all ---------------------------------------------------------------- */
 
 static const int64_t MS_NS = 1000000;
 

@@ -19,7 +19,7 @@ struct dynamic_supervisor {
     size_t max_children;                /* 0: no limit */
 };
 
-/* ---- restarts --------------------------------------------------------------------------- */
+/* ---- restarts ---------------------------------------------------------------------- */
 
 /* Starts the child again; reason: why it is down. */
 static void restart_child(struct dynamic_supervisor *supervisor, struct dynamic_child *child,
@@ -65,7 +65,7 @@ static cop_next child_ended(struct dynamic_supervisor *supervisor, struct dynami
     return carry_out(supervisor, child, decision, reason);
 }
 
-/* ---- calls ------------------------------------------------------------------------------- */
+/* ---- calls ------------------------------------------------------------------------- */
 
 static bool is_full(const struct dynamic_supervisor *supervisor)
 {
@@ -166,7 +166,7 @@ static const struct {
     { COP_TYPE(copi_get_childspec), call_refused },
 };
 
-/* ---- callbacks --------------------------------------------------------------------------- */
+/* ---- callbacks --------------------------------------------------------------------- */
 
 static cop_next handle_call(void *state, const cop_message *request, cop_from from)
 {
@@ -211,7 +211,7 @@ static void terminate(void *state, const cop_reason *reason)
     copi_child_hear_all(&supervisor->keeper);
 }
 
-/* ---- init --------------------------------------------------------------------------------- */
+/* ---- init -------------------------------------------------------------------------- */
 
 static cop_next init(void *state, const void *argument)
 {
@@ -245,7 +245,7 @@ const cop_gen_server copi_dynamic_supervisor_server = {
     .terminate = terminate,
 };
 
-/* ---- the caller's side ---------------------------------------------------------------------- */
+/* ---- the caller's side ------------------------------------------------------------- */
 
 cop_started cop_dynamic_supervisor_start_opt(const cop_dynamic_supervisor *supervisor,
                                              const cop_start_options *options)

@@ -9,7 +9,7 @@
 
 #include <coppice/gen_server.h>
 
-/* ---- calls --------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------- */
 
 /* Waits for a reply or a down message; NULL when the time is over. */
 static cop_message *await_answer(cop_ref ref, int64_t timeout_ms)
@@ -94,7 +94,7 @@ int cop_call_typed(cop_dest server, cop_message *request, int64_t timeout_ms,
     return error;
 }
 
-/* ---- casts and answers --------------------------------------------------------------- */
+/* ---- casts and answers ----------------------------------------------------------------- */
 
 int cop_cast_message(cop_dest server, cop_message *message)
 {

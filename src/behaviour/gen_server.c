@@ -49,7 +49,7 @@ static const void *argument_of(struct server *server)
     return (char *)(server + 1) + state_room(server->callbacks);
 }
 
-/* ---- the end ------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------- */
 
 /* What is left to do when terminate has run, or has crashed. */
 struct ending {
@@ -100,7 +100,7 @@ static _Noreturn void end_undefined(struct server *server, const cop_message *me
     end_for(server, message, cop_reason_error("undef: %s", callback));
 }
 
-/* ---- what a callback returned -------------------------------------------------------- */
+/* ---- what a callback returned ---------------------------------------------------------- */
 
 static bool makes_sense(const cop_next *next, bool in_call)
 {
@@ -159,7 +159,7 @@ static void carry_out(struct server *server, const cop_message_type *last, cop_n
         cop_become_timeout(server->timeout_ms);
 }
 
-/* ---- messages ------------------------------------------------------------------------ */
+/* ---- messages -------------------------------------------------------------------------- */
 
 static void handle_call(struct server *server, const cop_message *request)
 {
@@ -246,7 +246,7 @@ static void dispatch(void *argument, cop_message *message)
     }
 }
 
-/* ---- the start ----------------------------------------------------------------------- */
+/* ---- the start ------------------------------------------------------------------------- */
 
 static _Noreturn void refuse_start(cop_next next)
 {

@@ -8,7 +8,7 @@ enum { DEFAULT_RESTARTS = 3, DEFAULT_SECONDS = 5, WINDOW_FIRST_CAPACITY = 4 };
 
 static const int64_t SECOND_NS = 1000000000;
 
-/* ---- the restart window ----------------------------------------------------------- */
+/* ---- the restart window ------------------------------------------------------------ */
 
 void copi_window_init(struct restart_window *window, const cop_intensity *intensity,
                       window_grow *grow)

@@ -15,7 +15,7 @@
 
 #include <coppice/supervisor.h>
 
-/* ---- the restart window ----------------------------------------------------------- */
+/* ---- the restart window ------------------------------------------------------------ */
 
 /* Gives `size` bytes in place of block, as realloc does; NULL without memory. */
 typedef void *window_grow(void *block, size_t size);

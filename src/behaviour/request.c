@@ -8,7 +8,7 @@
 
 #include "child.h"
 
-/* ---- types --------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------- */
 
 static void drop_retry_child(void *payload)
 {
@@ -45,7 +45,7 @@ TYPE(children, NULL);
 TYPE(counts, NULL);
 TYPE(childspec, NULL);
 
-/* ---- making them ---------------------------------------------------------------------- */
+/* ---- making them ------------------------------------------------------------------- */
 
 cop_message *copi_request_by_id(const cop_message_type *type, const char *id)
 {
@@ -116,7 +116,7 @@ cop_next copi_answer_error(int error)
     return cop_reply_message(cop_new(copi_done, .error = error));
 }
 
-/* ---- the caller's side ------------------------------------------------------------------ */
+/* ---- the caller's side ------------------------------------------------------------- */
 
 int copi_request(cop_dest supervisor, cop_message *request, const cop_message_type *expected,
                  cop_message **ret_reply, const cop_reason **ret_reason)

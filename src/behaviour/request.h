@@ -11,7 +11,7 @@
 
 #include <coppice/dynamic_supervisor.h>
 
-/* ---- requests ------------------------------------------------------------------------ */
+/* ---- requests ---------------------------------------------------------------------- */
 
 /* start_child, of both kinds. */
 typedef struct copi_start_child { _Alignas(16) cop_child_spec spec; } copi_start_child;
@@ -31,7 +31,7 @@ typedef struct copi_terminate_pid { cop_pid pid; } copi_terminate_pid;
 typedef struct copi_which_children { char cop_empty; } copi_which_children;
 typedef struct copi_count_children { char cop_empty; } copi_count_children;
 
-/* ---- casts that a supervisor sends itself: the restart failed, try again ---------------- */
+/* ---- casts that a supervisor sends itself: the restart failed, try again ----------- */
 
 typedef struct copi_retry_child {
     const char *id;
@@ -43,7 +43,7 @@ typedef struct copi_retry_pid {
     const cop_reason *reason;      /* as above */
 } copi_retry_pid;
 
-/* ---- replies --------------------------------------------------------------------------- */
+/* ---- replies ----------------------------------------------------------------------- */
 
 typedef struct copi_started { cop_started started; } copi_started;    /* owns its reason */
 typedef struct copi_done { int error; } copi_done;
@@ -62,7 +62,7 @@ extern const cop_message_type cop_type_copi_start_child, cop_type_copi_start_fro
     cop_type_copi_started, cop_type_copi_done, cop_type_copi_children, cop_type_copi_counts,
     cop_type_copi_childspec;
 
-/* ---- making them ---------------------------------------------------------------------- */
+/* ---- making them ------------------------------------------------------------------- */
 
 /* A request that names a child by its id. */
 cop_message *copi_request_by_id(const cop_message_type *type, const char *id);
@@ -84,7 +84,7 @@ void copi_reply_add_child(cop_message *reply, const cop_child_info *child);
 cop_next copi_answer_started(cop_started started);    /* takes its reason over */
 cop_next copi_answer_error(int error);
 
-/* ---- the caller's side ------------------------------------------------------------------ */
+/* ---- the caller's side ------------------------------------------------------------- */
 
 /* Calls without a time limit.  On 0 the reply, of type `expected`, is the caller's; an error may
  * be one that the supervisor answered with (copi_done).  On COP_EDOWN *ret_reason, if asked

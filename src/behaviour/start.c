@@ -57,7 +57,7 @@ static cop_started failed(int error, cop_pid pid)
     return started;
 }
 
-/* ---- the starter --------------------------------------------------------------------- */
+/* ---- the starter ----------------------------------------------------------------------- */
 
 /* What a process with a name is started with; `argument_size` bytes of argument and the name
  * follow.  The size of this struct keeps the argument aligned. */
@@ -205,7 +205,7 @@ cop_started cop_start_link(cop_function *function, const void *argument, size_t 
         .argument = argument, .argument_size = argument_size, .link = true });
 }
 
-/* ---- the started process ------------------------------------------------------------- */
+/* ---- the started process --------------------------------------------------------------- */
 
 /* Registers, or ends like one that came too late.  The starter has looked already; this is
  * for those who start at the same time. */
@@ -258,7 +258,7 @@ void cop_init_fail(int error, cop_pid pid, const cop_reason *result, const cop_r
     cop_exit(exit != NULL ? exit : COP_NORMAL);
 }
 
-/* ---- stopping ------------------------------------------------------------------------ */
+/* ---- stopping -------------------------------------------------------------------------- */
 
 /* The reason is the caller's. */
 static int stop(cop_pid pid, const cop_reason *reason, int64_t timeout_ms)

@@ -37,7 +37,7 @@ struct supervisor {
     struct children children;
 };
 
-/* ---- start and stop ------------------------------------------------------------------- */
+/* ---- start and stop ---------------------------------------------------------------- */
 
 /* A child that is not to run: temporary ones are forgotten. */
 static void put_down(struct supervisor *supervisor, struct child *child)
@@ -88,7 +88,7 @@ static bool start_failed(const cop_started *started)
     return started->error != COP_OK && started->error != COP_EIGNORED;
 }
 
-/* ---- restarts ------------------------------------------------------------------------- */
+/* ---- restarts ---------------------------------------------------------------------- */
 
 /* A restart failed at this child; takes the reason over. */
 static void try_again(struct supervisor *supervisor, struct child *child, const cop_reason *reason)
@@ -199,7 +199,7 @@ static cop_next child_ended(struct supervisor *supervisor, struct child *child,
     return carry_out(supervisor, child, decision, reason);
 }
 
-/* ---- calls ---------------------------------------------------------------------------- */
+/* ---- calls ------------------------------------------------------------------------- */
 
 /* Starts a new child, and keeps it if it runs or, unless temporary, ignored its start. */
 static cop_started start_new(struct supervisor *supervisor, const cop_child_spec *spec)
@@ -333,7 +333,7 @@ static const struct {
     { COP_TYPE(copi_terminate_pid), call_refused },
 };
 
-/* ---- callbacks ------------------------------------------------------------------------ */
+/* ---- callbacks --------------------------------------------------------------------- */
 
 static cop_next handle_call(void *state, const cop_message *request, cop_from from)
 {
@@ -379,7 +379,7 @@ static void terminate(void *state, const cop_reason *reason)
     copi_child_hear_all(&supervisor->keeper);
 }
 
-/* ---- init ------------------------------------------------------------------------------ */
+/* ---- init -------------------------------------------------------------------------- */
 
 static void check_flags(const cop_supervisor *flags)
 {

@@ -9,7 +9,7 @@
 #include "request.h"
 #include "supervisor.h"
 
-/* ---- starting ------------------------------------------------------------------------ */
+/* ---- starting ---------------------------------------------------------------------- */
 
 cop_started copi_supervisor_start(const cop_gen_server *server, const void *flags,
                                   size_t flags_size, const char *name,
@@ -71,7 +71,7 @@ cop_started cop_child_function(const void *module, const void *argument, size_t 
     return cop_start_link((cop_function *)(uintptr_t)module, argument, argument_size);
 }
 
-/* ---- asking --------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------ */
 
 static cop_started refused(void)
 {

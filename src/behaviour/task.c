@@ -35,7 +35,7 @@ static const cop_message_type cop_type_copi_task_work = {
 static const cop_message_type cop_type_copi_task_none = {
     "task_none", sizeof(copi_task_none), NULL };
 
-/* ---- the task -------------------------------------------------------------------------- */
+/* ---- the task ---------------------------------------------------------------------- */
 
 static void run(const struct work *work, void *argument, cop_ref reply_to)
 {
@@ -81,7 +81,7 @@ static void task_main(void *argument)
     run(work, own, cop_parent_alias());
 }
 
-/* ---- starting it ------------------------------------------------------------------------ */
+/* ---- starting it ------------------------------------------------------------------- */
 
 static cop_task not_started(int error)
 {
@@ -191,7 +191,7 @@ cop_started cop_task_supervisor_start_child(cop_dest supervisor, cop_task_functi
     return started;
 }
 
-/* ---- awaiting it -------------------------------------------------------------------------- */
+/* ---- awaiting it ------------------------------------------------------------------- */
 
 /* The end or the result of a task; takes the message over. */
 static int result_of(cop_message *message, cop_message **ret_result, const cop_reason **ret_reason)
@@ -222,7 +222,7 @@ int cop_task_await(cop_task task, int64_t timeout_ms, cop_message **ret_result,
     return result_of(message, ret_result, ret_reason);
 }
 
-/* ---- a supervisor of tasks ------------------------------------------------------------------ */
+/* ---- a supervisor of tasks --------------------------------------------------------- */
 
 cop_started cop_task_supervisor_start_opt(const cop_task_supervisor *supervisor,
                                           const cop_start_options *options)

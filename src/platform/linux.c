@@ -69,7 +69,7 @@ bool copi_memory_guard(void *memory, size_t bytes)
     return mprotect(memory, bytes, PROT_NONE) == 0;
 }
 
-/* ---- parking --------------------------------------------------------------------
+/* ---- parking ------------------------------------------------------------------------------
  * EMPTY --unpark--> TOKEN --park--> EMPTY      a token waits for the next park
  * EMPTY --park----> PARKED --unpark--> TOKEN   and the sleeper is woken
  * The exchange in unpark releases what the waker wrote before; the owner's exchange
@@ -86,7 +86,8 @@ void copi_park(struct parker *parker, int64_t timeout_ns)
         atomic_exchange_explicit(&parker->state, EMPTY, memory_order_acquire);
         return;
     }
-    struct timespec limit = { .tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000 };
+    struct timespec limit = { .tv_sec = timeout_ns / 1000000000,
+                              .tv_nsec = timeout_ns % 1000000000 };
     do {
         long result = syscall(SYS_futex, &parker->state, FUTEX_WAIT_PRIVATE, PARKED,
                               timeout_ns < 0 ? NULL : &limit, NULL, 0);

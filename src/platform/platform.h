@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- time, processors, entropy ---------------------------------------------- */
+/* ---- time, processors, entropy --------------------------------------------------------- */
 
 /* Monotonic nanoseconds from an arbitrary origin. */
 int64_t copi_clock_ns(void);
@@ -21,7 +21,7 @@ int copi_cpu_count(void);
 /* 64 random bits from the system. */
 uint64_t copi_entropy(void);
 
-/* ---- memory ------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------- */
 
 /* Reserves zeroed address space whose pages cost nothing until touched, never in huge pages.
  * NULL when the system refuses. */
@@ -35,7 +35,7 @@ bool copi_memory_guard(void *memory, size_t bytes);
 
 size_t copi_page_size(void);
 
-/* ---- waiting and waking --------------------------------------------------------- */
+/* ---- waiting and waking ---------------------------------------------------------------- */
 
 /* One thread parks, any thread unparks; an unpark before the park is not lost: it makes the
  * next park return at once.  Invariant: state is PARKED only between the owner's entry

@@ -36,7 +36,7 @@ COPI_UNCHECKED void copi_backtrace(cop_crash *crash, void *pc, void *fp, const c
     }
 }
 
-/* ---- the end of the node ------------------------------------------------------------------- */
+/* ---- the end of the node --------------------------------------------------------------- */
 
 /* One report, by write alone: whatever is broken, stdio may be too. */
 static void report_fatal(const struct fault *fault, struct scheduler *scheduler)
@@ -57,7 +57,7 @@ static void report_fatal(const struct fault *fault, struct scheduler *scheduler)
         return;   /* nowhere to report to */
 }
 
-/* ---- the hook, in the signal handler --------------------------------------------------------- */
+/* ---- the hook, in the signal handler --------------------------------------------------- */
 
 COPI_UNCHECKED struct context *copi_crash_hook(const struct fault *fault, void **ret_value)
 {
@@ -85,7 +85,7 @@ COPI_UNCHECKED struct context *copi_crash_hook(const struct fault *fault, void *
     return &scheduler->context;
 }
 
-/* ---- faults that need no signal ------------------------------------------------------------------ */
+/* ---- faults that need no signal -------------------------------------------------------- */
 
 static bool in_process(void)
 {

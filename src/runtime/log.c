@@ -30,7 +30,7 @@ void cop_log(const cop_log_event *event)
     copi_node.options.log(&full, copi_node.options.log_context);
 }
 
-/* ---- text -------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------ */
 
 struct text {
     char *buffer;

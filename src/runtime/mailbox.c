@@ -6,7 +6,7 @@
 #include "relation.h"
 #include "scheduler.h"
 
-/* ---- sending ----------------------------------------------------------------------------
+/* ---- sending ------------------------------------------------------------------------------
  *
  * The push releases the signal's contents; its partner is the exchange in take_incoming, which
  * acquires them.  It is seq_cst, as are the state's changes, because sender and receiver
@@ -55,7 +55,7 @@ void copi_signal_dead(struct signal *signal)
     copi_signal_free(signal);
 }
 
-/* ---- receiving ----------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------- */
 
 static void append(struct process *process, struct signal *signal)
 {
@@ -156,7 +156,8 @@ static const cop_reason *receive(struct process *process, struct signal *signal)
 /* All that has arrived, oldest first. */
 static struct signal *take_incoming(struct process *process, struct signal *leave)
 {
-    struct signal *newest = atomic_exchange_explicit(&process->incoming, leave, memory_order_acquire);
+    struct signal *newest =
+        atomic_exchange_explicit(&process->incoming, leave, memory_order_acquire);
     struct signal *oldest = NULL;
     COP_ASSERT(newest != COPI_CLOSED);
     while (newest != NULL) {
@@ -268,7 +269,7 @@ void copi_mailbox_mark(struct process *process, uint64_t serial)
     process->flags |= PROCESS_MARK;
 }
 
-/* ---- the end --------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------- */
 
 static void free_list(struct signal *list, void (*end)(struct signal *))
 {
@@ -295,7 +296,7 @@ void copi_mailbox_close(struct process *process)
     free_list(take_incoming(process, COPI_CLOSED), copi_signal_dead);
 }
 
-/* ---- the public side ----------------------------------------------------------------------------- */
+/* ---- the public side ------------------------------------------------------------------- */
 
 cop_message *cop_take(const cop_match *match, int64_t timeout_ms)
 {

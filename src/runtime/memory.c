@@ -48,7 +48,7 @@ size_t cop_memory_used(void)
     return copi_arena_used(copi_self_checked("cop_memory_used")->arena);
 }
 
-/* ---- deferred actions ------------------------------------------------------------------------ */
+/* ---- deferred actions ------------------------------------------------------------------ */
 
 struct cop_deferred {
     struct cop_deferred *older, *newer;
@@ -96,7 +96,7 @@ void copi_deferred_run(struct process *process)
         cop_undefer(process->deferred, true);
 }
 
-/* ---- shared buffers ----------------------------------------------------------------------------- */
+/* ---- shared buffers -------------------------------------------------------------------- */
 
 struct cop_buffer {
     _Atomic size_t references;

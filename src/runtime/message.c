@@ -11,7 +11,7 @@
 #include "reason.h"
 #include "scheduler.h"
 
-/* ---- the runtime's own types --------------------------------------------------------- */
+/* ---- the runtime's own types ----------------------------------------------------------- */
 
 static void drop_exit(void *payload)
 {
@@ -32,7 +32,7 @@ const cop_message_type cop_type_cop_down_message = { "cop_down_message", sizeof(
 const cop_message_type cop_type_cop_timeout_message = { "cop_timeout_message",
                                                         sizeof(cop_timeout_message), NULL };
 
-/* ---- blocks ------------------------------------------------------------------------------ */
+/* ---- blocks ---------------------------------------------------------------------------- */
 
 static struct signal *block_new(size_t payload)
 {
@@ -133,7 +133,7 @@ void copi_signal_to_down_message(struct signal *signal, char *name)
            &content, sizeof content);
 }
 
-/* ---- the public side ----------------------------------------------------------------------- */
+/* ---- the public side ------------------------------------------------------------------- */
 
 cop_message *cop_message_new(const cop_message_type *type, const void *payload, size_t extra)
 {

@@ -14,7 +14,7 @@ enum { MAX_PROCESSES = 4 * 1024 * 1024 };
 
 struct node copi_node;
 
-/* ---- time and chance --------------------------------------------------------------------- */
+/* ---- time and chance ------------------------------------------------------------------- */
 
 int64_t copi_now(void)
 {
@@ -51,7 +51,7 @@ double cop_random_unit(void)
     return copi_random_unit(&copi_scheduler->random);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------- */
 
 static void kill(struct process *process)
 {
@@ -91,7 +91,7 @@ int cop_schedulers(void)
     return atomic_load(&copi_node.running) ? copi_node.schedulers : 0;
 }
 
-/* ---- the start ------------------------------------------------------------------------------------ */
+/* ---- the start ------------------------------------------------------------------------- */
 
 static bool scheduler_enter(struct scheduler *scheduler)
 {

@@ -15,7 +15,7 @@
 #include "relation.h"
 #include "table.h"
 
-/* ---- who runs ----------------------------------------------------------------------------- */
+/* ---- who runs -------------------------------------------------------------------------- */
 
 struct process *copi_self(void)
 {
@@ -26,7 +26,7 @@ struct process *copi_self_checked(const char *function)
 {
     struct process *self = copi_self();
     if (self == NULL)
-        copi_broken("called outside of a process", function, 0);
+        copi_misused(function, "was called outside of a process");
     return self;
 }
 
@@ -82,7 +82,7 @@ bool cop_trap_exit(bool on)
     return was;
 }
 
-/* ---- spawn ----------------------------------------------------------------------------------- */
+/* ---- spawn ----------------------------------------------------------------------------- */
 
 /* Reads the first and the last byte, so that a bad pointer faults in the caller's own code and
  * not in the middle of a spawn. */
@@ -209,7 +209,7 @@ cop_pid cop_spawn_monitor(cop_function *function, const void *argument, size_t s
                          &(cop_spawn_options){ .monitor = true, .ret_ref = ret_ref });
 }
 
-/* ---- serving, yielding, sleeping ------------------------------------------------------------- */
+/* ---- serving, yielding, sleeping ------------------------------------------------------- */
 
 void cop_become(cop_handler *handler, void *state)
 {
@@ -248,7 +248,7 @@ void cop_sleep(int64_t ms)
     copi_mailbox_take(self, &(cop_match){ .type = &nothing }, copi_deadline(ms));
 }
 
-/* ---- exit ---------------------------------------------------------------------------------------- */
+/* ---- exit ------------------------------------------------------------------------------ */
 
 void copi_exit_by_signal(const cop_reason *reason)
 {
@@ -295,16 +295,17 @@ void cop_exit_process(cop_pid pid, const cop_reason *reason)
         copi_mailbox_drain(self);       /* to itself it takes effect before this returns */
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------- */
 
 void copi_process_cleanup(struct process *process)
 {
     COP_ASSERT(process->flags & PROCESS_DYING);
     if (process->flags & PROCESS_REPORT) {
-        process->flags &= ~(uint32_t)PROCESS_REPORT;   /* first: a sink that crashes ends here once */
+        const struct signal *last = process->current;
+        process->flags &= ~(uint32_t)PROCESS_REPORT;   /* first: a sink may crash, once */
         cop_log(&(cop_log_event){
             .level = COP_LOG_ERROR, .kind = COP_LOG_CRASH, .reason = process->exit_reason,
-            .message_type = process->current == NULL ? NULL : process->current->message.type->name });
+            .message_type = last == NULL ? NULL : last->message.type->name });
     }
     copi_deferred_run(process);
 }

@@ -97,7 +97,7 @@ struct process {
 /* The incoming stack of a process that is not alive. */
 #define COPI_CLOSED ((struct signal *)(uintptr_t)1)
 
-/* ---- the table ------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------- */
 
 bool copi_processes_init(size_t limit);
 void copi_processes_deinit(void);
@@ -120,7 +120,7 @@ static inline cop_pid copi_pid(const struct process *process)
     return pid;
 }
 
-/* ---- life ------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------ */
 
 /* The running process, or NULL. */
 struct process *copi_self(void);

@@ -4,9 +4,9 @@
 #include "../base/assert.h"
 #include "node.h"
 
-enum { STEAL_MAX = 32, WATCH_NS = 5000000 };
+enum { STEAL_MAX = 32, LOOK_MAX = 4 * STEAL_MAX, WATCH_NS = 5000000 };
 
-/* ---- waking --------------------------------------------------------------------------------- */
+/* ---- waking ---------------------------------------------------------------------------- */
 
 void copi_wake(struct process *process)
 {
@@ -62,7 +62,7 @@ void copi_enqueue(struct process *process)
     copi_leave(self);
 }
 
-/* ---- choosing ---------------------------------------------------------------------------------- */
+/* ---- choosing -------------------------------------------------------------------------- */
 
 /* Unlinks the process behind `before` (NULL: the first); with the lock held. */
 static struct process *unlink_after(struct run_queue *queue, struct process *before)
@@ -98,8 +98,8 @@ static struct process *take_own(struct scheduler *scheduler)
     return process;
 }
 
-/* Moves up to half of a queue's stackless processes to `thief`; returns one of them. */
-static struct process *steal_from(struct scheduler *thief, struct run_queue *queue)
+/* Moves up to half of a queue's stackless processes to the running scheduler; returns one. */
+static struct process *steal_from(struct run_queue *queue)
 {
     struct process *stolen[STEAL_MAX], *before = NULL;
     uint32_t count = 0;
@@ -107,7 +107,7 @@ static struct process *steal_from(struct scheduler *thief, struct run_queue *que
     uint32_t length = atomic_load_explicit(&queue->length, memory_order_relaxed);
     uint32_t wanted = (length + 1) / 2 < STEAL_MAX ? (length + 1) / 2 : STEAL_MAX;
     struct process *process = queue->head;
-    for (uint32_t looked = 0; process != NULL && count < wanted && looked < 4 * STEAL_MAX; looked++) {
+    for (int looked = 0; process != NULL && count < wanted && looked < LOOK_MAX; looked++) {
         if (process->stack == NULL) {
             process = process->next;
             stolen[count++] = unlink_after(queue, before);
@@ -119,7 +119,6 @@ static struct process *steal_from(struct scheduler *thief, struct run_queue *que
     pthread_mutex_unlock(&queue->lock);
     for (uint32_t i = 1; i < count; i++)
         copi_enqueue(stolen[i]);
-    (void)thief;
     return count == 0 ? NULL : stolen[0];
 }
 
@@ -142,7 +141,7 @@ static struct process *steal(struct scheduler *scheduler, bool watching)
         struct scheduler *victim = &copi_node.scheduler[(first + i) % others];
         if (victim == scheduler || !worth_stealing(scheduler, victim, watching))
             continue;
-        struct process *process = steal_from(scheduler, &victim->queue);
+        struct process *process = steal_from(&victim->queue);
         if (process != NULL)
             return process;
     }
@@ -159,7 +158,7 @@ struct process *copi_queue_next(struct scheduler *scheduler)
     return process;
 }
 
-/* ---- idling ------------------------------------------------------------------------------------------ */
+/* ---- idling ---------------------------------------------------------------------------- */
 
 static bool work_in_sight(struct scheduler *scheduler)
 {

@@ -20,7 +20,8 @@ struct cop_reason {
     const cop_crash *crash;        /* in the same block */
 };
 
-#define STATIC_REASON(name_, text_) const cop_reason name_ = { 0, COP_REASON_ATOM, text_, NULL, NULL }
+#define STATIC_REASON(name_, text_)                                                      \
+    const cop_reason name_ = { 0, COP_REASON_ATOM, text_, NULL, NULL }
 STATIC_REASON(cop_reason_normal, "normal");
 STATIC_REASON(cop_reason_shutdown, "shutdown");
 STATIC_REASON(cop_reason_kill, "kill");
@@ -35,7 +36,7 @@ static const cop_reason *const well_known[] = {
     &cop_reason_noproc, &cop_reason_timeout,  &cop_reason_noconnection,
 };
 
-/* ---- making ----------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------- */
 
 /* A block with room for `room` bytes of text behind it; NULL without memory. */
 static cop_reason *reason_new(enum cop_reason_kind kind, size_t room, char **ret_text)
@@ -133,7 +134,7 @@ void cop_reason_unref(const cop_reason *reason)
     }
 }
 
-/* ---- asking ----------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------- */
 
 enum cop_reason_kind cop_reason_kind_of(const cop_reason *reason)
 {
@@ -175,7 +176,7 @@ bool cop_reason_abnormal(const cop_reason *reason)
     return !cop_reason_is(reason, "normal") && !cop_reason_is(reason, "shutdown");
 }
 
-/* ---- printing ------------------------------------------------------------------------------ */
+/* ---- printing -------------------------------------------------------------------------- */
 
 /* Appends to a buffer that may be too small: counts everything, writes what fits. */
 __attribute__((format(printf, 4, 5)))

@@ -8,7 +8,7 @@
 #include "mailbox.h"
 #include "scheduler.h"
 
-/* ---- the table -------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------- */
 
 struct relation *copi_relation_find(struct process *process, enum relation_kind kind, uint64_t key)
 {
@@ -53,7 +53,7 @@ static uint64_t watcher_key(cop_pid owner, uint64_t serial)
     return owner.bits ^ serial * 0x9e3779b97f4a7c15u;
 }
 
-/* ---- links ---------------------------------------------------------------------------------- */
+/* ---- links ----------------------------------------------------------------------------- */
 
 static struct relation *link_find(struct process *process, cop_pid peer)
 {
@@ -142,7 +142,7 @@ void cop_unlink(cop_pid pid)
     copi_leave(copi_scheduler);
 }
 
-/* ---- monitors --------------------------------------------------------------------------------- */
+/* ---- monitors -------------------------------------------------------------------------- */
 
 static struct relation *watcher_find(struct process *process, cop_pid owner, uint64_t serial)
 {
@@ -270,7 +270,7 @@ bool cop_demonitor_flush(cop_ref ref)
     return was_on;
 }
 
-/* ---- aliases ------------------------------------------------------------------------------------ */
+/* ---- aliases --------------------------------------------------------------------------- */
 
 static struct relation *alias_find(struct process *process, uint64_t serial)
 {
@@ -331,7 +331,7 @@ bool cop_unalias(cop_ref alias)
     return true;
 }
 
-/* ---- the end -------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------- */
 
 struct death {
     cop_pid pid;

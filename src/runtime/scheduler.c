@@ -13,7 +13,7 @@ _Thread_local struct scheduler *copi_scheduler __attribute__((tls_model("initial
 
 enum { TIMER_TICKS = 16 };   /* look for due timers after so many processes */
 
-/* ---- on a process's stack --------------------------------------------------------------- */
+/* ---- on a process's stack -------------------------------------------------------------- */
 
 void copi_switch(enum switch_event event)
 {
@@ -82,7 +82,7 @@ static void stack_entry(void *argument)
     }
 }
 
-/* ---- lending stacks ------------------------------------------------------------------------- */
+/* ---- lending stacks -------------------------------------------------------------------- */
 
 static void stack_restart(struct scheduler *scheduler, struct stack *stack)
 {
@@ -119,7 +119,7 @@ static void stack_back(struct scheduler *scheduler, struct stack *stack)
     }
 }
 
-/* ---- one turn ----------------------------------------------------------------------------------- */
+/* ---- one turn -------------------------------------------------------------------------- */
 
 static enum switch_event enter(struct scheduler *scheduler, struct process *process)
 {
@@ -217,7 +217,7 @@ static void run(struct scheduler *scheduler, struct process *process)
     } while (turn_ended(scheduler, process, event));
 }
 
-/* ---- the loop -------------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------- */
 
 void copi_scheduler_run(struct scheduler *scheduler)
 {

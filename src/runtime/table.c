@@ -68,7 +68,7 @@ size_t copi_processes_count(void)
     return atomic_load_explicit(&table.count, memory_order_relaxed);
 }
 
-/* ---- slots -------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------- */
 
 /* Moves up to BATCH slots from one list to another; returns how many. */
 static uint32_t move(struct process **from, struct process **to)

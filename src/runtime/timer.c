@@ -12,7 +12,7 @@
 #include "node.h"
 #include "relation.h"
 
-/* ---- the heap: 4-ary, from 1, the earliest deadline first, then the earliest armed --------- */
+/* ---- the heap: 4-ary, from 1, the earliest deadline first, then the earliest armed ----- */
 
 enum { ARITY = 4 };
 
@@ -105,7 +105,7 @@ void copi_timers_deinit(struct timer_heap *heap)
     pthread_mutex_destroy(&heap->lock);
 }
 
-/* ---- arming, disarming, firing -------------------------------------------------------------- */
+/* ---- arming, disarming, firing --------------------------------------------------------- */
 
 bool copi_timer_arm(struct timer *timer, enum timer_kind kind, int64_t deadline)
 {
@@ -160,7 +160,7 @@ static void fire_send(struct timer_heap *heap, struct relation_timer *record)
     cop_dest to = record->to;
     char name[COP_NAME_MAX + 1] = "";
     if (to.name != NULL)
-        to.name = strcpy(name, to.name);
+        to.name = memcpy(name, to.name, strlen(to.name) + 1);
     record->signal = NULL;
     pthread_mutex_unlock(&heap->lock);
 
@@ -201,7 +201,7 @@ int64_t copi_deadline(int64_t timeout_ms)
     return timeout_ms == 0 ? INT64_MIN : now + timeout_ms * 1000000;
 }
 
-/* ---- the public side ----------------------------------------------------------------------------- */
+/* ---- the public side ------------------------------------------------------------------- */
 
 cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *message)
 {

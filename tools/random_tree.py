@@ -139,8 +139,9 @@ class Steps:
         return path and f"exit {path} {self.tree.random.choice(REASONS)}"
 
     def kill_supervisor(self):
+        """Mostly not the root, behind whose end nothing much happens."""
         path = self.place("sup", "dyn")
-        return path if path is None else f"exit {path} kill"
+        return f"exit {path} kill" if path != "root" or self.tree.chance(0.2) else None
 
     def on_child(self, *verbs):
         sup = self.place("sup")
@@ -162,9 +163,8 @@ class Steps:
             self.started += 1
             child = f"x{self.started}"
         kind, options = "worker", self.tree.worker_options()
-        if self.tree.chance(0.07):
-            kind = self.tree.pick("sup", "dyn")
-            options = self.tree.limits(False)
+        if self.tree.chance(0.05):
+            kind, options = "sup", self.tree.limits(False)
         self.tree.kinds.setdefault(f"{sup}/{child}", kind)
         return " ".join(["start_child", sup, child, kind, *options])
 

@@ -25,7 +25,7 @@ void database_pool_use(const char *path)
     ledger_path = path;
 }
 
-/* ---- a connection -------------------------------------------------------------------- */
+/* ---- a connection ---------------------------------------------------------------------- */
 
 COP_MESSAGE(entry_to_write, { struct order order; cop_from from; });
 
@@ -85,7 +85,7 @@ static const cop_gen_server connection_server = {
     .stack_bytes = SQLITE_STACK_BYTES,
 };
 
-/* ---- the pool ------------------------------------------------------------------------ */
+/* ---- the pool -------------------------------------------------------------------------- */
 
 struct pool {
     cop_pid connections[CONNECTIONS];
@@ -130,7 +130,7 @@ const cop_gen_server DatabasePool = {
     .handle_cast = pool_handle_cast,
 };
 
-/* ---- for the workers ----------------------------------------------------------------- */
+/* ---- for the workers ------------------------------------------------------------------- */
 
 enum outcome database_pool_post(const struct order *order)
 {

@@ -8,7 +8,7 @@
 
 enum { BOOKING_MS = 5 };    /* what the worker may take before it writes, in virtual time */
 
-/* ---- the processor ------------------------------------------------------------------- */
+/* ---- the processor --------------------------------------------------------------------- */
 
 static cop_next processor_handle_call(void *state, const cop_message *request, cop_from from)
 {
@@ -27,7 +27,7 @@ const cop_gen_server DonationProcessor = {
     .handle_call = processor_handle_call,
 };
 
-/* ---- the worker ---------------------------------------------------------------------- */
+/* ---- the worker ------------------------------------------------------------------------ */
 
 static cop_next worker_handle_call(void *state, const cop_message *request, cop_from from)
 {

@@ -9,7 +9,7 @@
 /* More crashes than a supervisor of a subsystem forgives: see tree.c. */
 enum { STUBBORN_STRIKES = 4 };
 
-/* ---- crashing ------------------------------------------------------------------------ */
+/* ---- crashing -------------------------------------------------------------------------- */
 
 /* Volatile, so that no compiler sees through what is done with them. */
 static int *volatile nowhere = NULL;
@@ -64,7 +64,7 @@ void fault_point(struct fault fault, enum fault_place here)
     if (fault.place == here) crash[fault.kind]();
 }
 
-/* ---- drawing ------------------------------------------------------------------------- */
+/* ---- drawing --------------------------------------------------------------------------- */
 
 static bool happens(double probability)
 {

@@ -22,7 +22,7 @@ struct shop {
     supervision ended;     /* the last child that ended */
 };
 
-/* ---- what the supervisors report ----------------------------------------------------- */
+/* ---- what the supervisors report ------------------------------------------------------- */
 
 static void tell(struct shop *shop, const supervision *what, const char *outcome,
                  const char *names)
@@ -67,7 +67,7 @@ static void hear_supervision(struct shop *shop, const supervision *what)
     }
 }
 
-/* ---- what the front hears ------------------------------------------------------------ */
+/* ---- what the front hears -------------------------------------------------------------- */
 
 static void hear_served(struct shop *shop, const served *done)
 {
@@ -102,7 +102,7 @@ static bool hear(struct shop *shop, int64_t timeout_ms)
     return true;
 }
 
-/* ---- the day ------------------------------------------------------------------------- */
+/* ---- the day --------------------------------------------------------------------------- */
 
 static bool goes_on(const struct shop *shop)
 {
@@ -148,12 +148,10 @@ static void do_business(struct shop *shop)
 static void stop_tree(struct shop *shop)
 {
     struct front *front = shop->front;
-    if (!shop->open) {
-        front->tally.tree_gave_up = true;
+    if (!shop->open || cop_supervisor_stop(cop_to_pid(shop->tree), COP_SHUTDOWN) != 0) {
         report_note(front->report, cop_now_ns(), "the tree gave up; nobody is left to restart it");
         return;
     }
-    cop_supervisor_stop(cop_to_pid(shop->tree), COP_SHUTDOWN);
     while (hear(shop, 0)) continue;
     report_note(front->report, cop_now_ns(),
                 *front->stop_signal != 0 ? "stopped; those inside were served" : "closing time");

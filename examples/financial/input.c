@@ -12,7 +12,7 @@ static const char heading[] = "time,id,kind,party,amount";
 enum field { TIME, ID, KIND, PARTY, AMOUNT, FIELDS };
 enum { SHOWN_BYTES = 40 };    /* of a bad field, in a complaint */
 
-/* ---- complaints ---------------------------------------------------------------------- */
+/* ---- complaints ------------------------------------------------------------------------ */
 
 /* Writes `the WHAT "FIELD" PROBLEM` into why, the field cut and made printable.  Returns false. */
 static bool complain(char *why, const char *what, const char *field, const char *problem)
@@ -34,7 +34,7 @@ static bool complain_missing(char *why, const char *what)
     return false;
 }
 
-/* ---- the fields ---------------------------------------------------------------------- */
+/* ---- the fields ------------------------------------------------------------------------ */
 
 static bool parse_two_digits(const char *text, int limit, int *ret_value)
 {
@@ -122,7 +122,7 @@ static bool parse_amount(const char *text, struct request *request, char *why)
     return true;
 }
 
-/* ---- a line -------------------------------------------------------------------------- */
+/* ---- a line ---------------------------------------------------------------------------- */
 
 /* Cuts the line at its commas; returns how many fields it has. */
 static size_t split(char *line, char *fields[FIELDS])
@@ -161,7 +161,7 @@ bool input_parse_line(char *line, size_t length, struct request *ret_request,
     return true;
 }
 
-/* ---- the ids that were there already ------------------------------------------------- */
+/* ---- the ids that were there already --------------------------------------------------- */
 
 /* A hash table of places in the request array, plus one; 0 is free.  Linear probing, at most
  * half full. */
@@ -203,7 +203,7 @@ static int grow(struct seen *seen, struct input *input)
     return 0;
 }
 
-/* ---- the file ------------------------------------------------------------------------ */
+/* ---- the file -------------------------------------------------------------------------- */
 
 /* Adds a line's request, or says in why what is wrong with it.  *ret_good tells which. */
 static int add_line(struct input *input, struct seen *seen, char *line, size_t length,

@@ -47,7 +47,7 @@ struct ledger {
     const char *error;                /* said instead of SQLite's last one, or NULL */
 };
 
-/* ---- the file ------------------------------------------------------------------------ */
+/* ---- the file -------------------------------------------------------------------------- */
 
 /* Whether the open file may be replaced: it is empty, or a ledger. */
 static bool is_replaceable(int file)
@@ -106,7 +106,7 @@ void ledger_release(int lock)
     close(lock);
 }
 
-/* ---- a connection -------------------------------------------------------------------- */
+/* ---- a connection ---------------------------------------------------------------------- */
 
 struct ledger *ledger_open(const char *path, char why[LEDGER_WHY_BYTES])
 {
@@ -223,7 +223,7 @@ int ledger_insert(struct ledger *ledger, const struct request *request, bool *re
     return 0;
 }
 
-/* ---- the check ----------------------------------------------------------------------- */
+/* ---- the check ------------------------------------------------------------------------- */
 
 /* Reads the number of entries of a kind and their sum. */
 static int sum_up(struct ledger *ledger, enum request_kind kind, struct ledger_check *check)

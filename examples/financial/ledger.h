@@ -17,14 +17,14 @@
 
 enum { LEDGER_WHY_BYTES = 200 };
 
-/* ---- the file ------------------------------------------------------------------------ */
+/* ---- the file -------------------------------------------------------------------------- */
 
 /* Makes `path` an empty ledger and locks it for this run.  A ledger of an earlier run is
  * replaced; any other file is left alone.  Returns 0 and the lock, or -1 and what is wrong. */
 int ledger_create(const char *path, int *ret_lock, char why[LEDGER_WHY_BYTES]);
 void ledger_release(int lock);
 
-/* ---- a connection -------------------------------------------------------------------- */
+/* ---- a connection ---------------------------------------------------------------------- */
 
 struct ledger;
 
@@ -44,7 +44,7 @@ int ledger_begin(struct ledger *ledger);
 int ledger_insert(struct ledger *ledger, const struct request *request, bool *ret_new);
 int ledger_commit(struct ledger *ledger);
 
-/* ---- the check ----------------------------------------------------------------------- */
+/* ---- the check ------------------------------------------------------------------------- */
 
 /* What the ledger has, held against the input. */
 struct ledger_check {

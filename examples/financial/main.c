@@ -33,7 +33,7 @@ struct options {
     double pace;              /* negative: as usual */
 };
 
-/* ---- options ------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------- */
 
 static const char usage[] =
     "usage: financial [OPTION...]\n"
@@ -132,7 +132,7 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
     return false;
 }
 
-/* ---- signals ------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t stop_signal;
 
@@ -155,7 +155,7 @@ static void handle_signals(void)
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
-/* ---- the run ------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------- */
 
 static int fail(const char *path, const char *why)
 {

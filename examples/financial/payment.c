@@ -11,7 +11,7 @@ enum {
     BANK_MS = 20         /* what the bank may take to answer, in virtual time */
 };
 
-/* ---- a payment ----------------------------------------------------------------------- */
+/* ---- a payment ------------------------------------------------------------------------- */
 
 struct payment {
     struct order order;
@@ -28,7 +28,7 @@ static cop_message *make_payment(void *argument)
     return NULL;
 }
 
-/* ---- the processor ------------------------------------------------------------------- */
+/* ---- the processor --------------------------------------------------------------------- */
 
 struct processor {
     struct { cop_ref monitor; cop_from from; } tasks[TASKS_MAX];

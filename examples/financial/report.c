@@ -1,6 +1,7 @@
 /* report.c - what a person reads. */
 #include "report.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ enum {
     BAR_MOST = 40,
     REDRAW_MS = 40,
     USUAL_PACE_SECONDS = 5,
-    TEXT_BYTES = 256
+    TEXT_BYTES = 1024
 };
 
 static int64_t wall_ms(void)
@@ -53,7 +54,7 @@ void report_open(struct report *report, const struct input *input, double pace)
     if (pace < 0) pace = report->terminal.live ? USUAL_PACE_SECONDS : 0;
     report->pace_ms = (int64_t)(pace * 1000);
     report->started_ms = wall_ms();
-    if (input->count == 0) return;
+    assert(input->count > 0);
     int32_t first = input->requests[0].second;
     for (size_t i = 1; i < input->count; i++) {
         if (input->requests[i].second < first) first = input->requests[i].second;
@@ -61,7 +62,7 @@ void report_open(struct report *report, const struct input *input, double pace)
     report->opening = first / 3600 * 3600;
 }
 
-/* ---- before the day ------------------------------------------------------------------ */
+/* ---- before the day -------------------------------------------------------------------- */
 
 void report_heading(struct report *report, const char *path, const struct input *input,
                     const char *ledger, double faults, uint64_t seed)
@@ -130,7 +131,7 @@ void report_tree(struct report *report, const cop_supervisor *top)
     terminal_end_line(&report->terminal);
 }
 
-/* ---- the story ----------------------------------------------------------------------- */
+/* ---- the story ------------------------------------------------------------------------- */
 
 static void put_clock(struct report *report, int64_t time_ns)
 {
@@ -151,20 +152,21 @@ void report_ending(struct report *report, const supervision *what, const char *o
 {
     struct terminal *terminal = &report->terminal;
     size_t width = terminal_width(terminal);
+    enum style outcome_style = what->event == CHILD_RESTARTED ? GREEN : YELLOW;
     const char *who = what->event == TASK_ENDED ? "a payment's task" : what->child;
     put_clock(report, what->time_ns);
     if (width == 0 || width >= OUTCOME_COLUMN + OUTCOME_WIDTH) {
         terminal_put_padded(terminal, BOLD, who, WHY_COLUMN - WHO_COLUMN);
         terminal_put_padded(terminal, RED, what->why, WHY_WIDTH);
         terminal_put(terminal, PLAIN, "  ");
-        terminal_put_words(terminal, GREEN, outcome, OUTCOME_COLUMN);
+        terminal_put_words(terminal, outcome_style, outcome, OUTCOME_COLUMN);
     } else {
         char words[STORY_WHY_BYTES + 2];
         snprintf(words, sizeof words, "%s:", who);
         terminal_put_words(terminal, BOLD, words, WHO_COLUMN);
         snprintf(words, sizeof words, "%s,", what->why);
         terminal_put_words(terminal, RED, words, WHO_COLUMN);
-        terminal_put_words(terminal, GREEN, outcome, WHO_COLUMN);
+        terminal_put_words(terminal, outcome_style, outcome, WHO_COLUMN);
     }
     end_story_line(report);
 }
@@ -176,7 +178,7 @@ void report_note(struct report *report, int64_t time_ns, const char *note)
     end_story_line(report);
 }
 
-/* ---- the progress -------------------------------------------------------------------- */
+/* ---- the progress ---------------------------------------------------------------------- */
 
 /* What stands right of the bar, as much of it as leaves the bar its least width. */
 static void describe_progress(const struct report *report, const struct tally *tally, size_t room,
@@ -253,7 +255,7 @@ void report_progress(struct report *report, int64_t time_ns, const struct tally 
     if (report->pace_ms > 0) keep_pace(report, tally);
 }
 
-/* ---- after the day ------------------------------------------------------------------- */
+/* ---- after the day --------------------------------------------------------------------- */
 
 enum { LABEL_WIDTH = 28, NUMBER_WIDTH = 10 };    /* of the table; it fits into 40 columns */
 

@@ -2,8 +2,6 @@
 #ifndef FINANCIAL_TALLY_H
 #define FINANCIAL_TALLY_H
 
-#include <stdbool.h>
-
 #include "story.h"
 
 enum { TALLY_SUPERVISORS = 8 };
@@ -22,7 +20,6 @@ struct tally {
     size_t receipts;                 /* sent by the notification service */
     size_t endings[ENDINGS];         /* children that ended and should not have */
     struct supervisor_tally supervisors[TALLY_SUPERVISORS];
-    bool tree_gave_up;
 };
 
 /* The supervisor's own, which is made when there is none. */

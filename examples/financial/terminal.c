@@ -39,7 +39,7 @@ size_t terminal_width(const struct terminal *terminal)
     return size.ws_col < LEAST_WIDTH ? LEAST_WIDTH : size.ws_col;
 }
 
-/* ---- bytes --------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------------- */
 
 /* After an error nothing more is written. */
 static void write_bytes(struct terminal *terminal, const char *text, size_t length)
@@ -61,7 +61,7 @@ static void flush(struct terminal *terminal)
     if (fflush(stdout) != 0) terminal->error = errno != 0 ? errno : EIO;
 }
 
-/* ---- lines --------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------- */
 
 /* Columns of the first `length` bytes: UTF-8 goes on in bytes 10xxxxxx. */
 static size_t columns(const char *text, size_t length)
@@ -139,7 +139,7 @@ void terminal_end_line(struct terminal *terminal)
     flush(terminal);
 }
 
-/* ---- the status line ----------------------------------------------------------------- */
+/* ---- the status line ------------------------------------------------------------------- */
 
 void terminal_status_begin(struct terminal *terminal)
 {

@@ -18,5 +18,6 @@
 #include <coppice/supervisor.h>
 #include <coppice/dynamic_supervisor.h>
 #include <coppice/task.h>
+#include <coppice/agent.h>
 
 #endif

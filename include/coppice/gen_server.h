@@ -42,7 +42,7 @@
 extern "C" {
 #endif
 
-/* ---- what callbacks return ------------------------------------------------------ */
+/* ---- what callbacks return ------------------------------------------------------------- */
 
 enum cop_next_kind {
     COP_NEXT_NONE = 0,   /* a zeroed cop_next: the server ends with error bad_return_value,
@@ -114,7 +114,7 @@ static inline cop_next cop_then_continue_message(cop_next next, cop_message *con
 #define cop_then_continue(next_, type_, ...)                                             \
     cop_then_continue_message((next_), cop_new(type_, __VA_ARGS__))
 
-/* ---- the server's description -------------------------------------------------------- */
+/* ---- the server's description ---------------------------------------------------------- */
 
 /* Who called: where the reply goes.  A value; may be kept, sent, and answered once by
  * anybody, at any time.  A reply that is too late is dropped. */
@@ -138,7 +138,7 @@ typedef struct cop_gen_server {
     size_t stack_bytes;      /* 0: the default */
 } cop_gen_server;
 
-/* ---- starting and stopping -------------------------------------------------------------- */
+/* ---- starting and stopping ------------------------------------------------------------- */
 
 /* [may block] Starts a server and waits until init has returned.  Optional fields of
  * cop_start_options follow: cop_gen_server_start_link(&counter, .argument = &n,
@@ -155,7 +155,7 @@ cop_started cop_gen_server_start_opt(const cop_gen_server *server,
 
 /* To stop one: cop_stop_process(cop_to(server), COP_NORMAL, COP_INFINITY). */
 
-/* ---- calling ------------------------------------------------------------------------------- */
+/* ---- calling --------------------------------------------------------------------------- */
 
 enum { COP_CALL_TIMEOUT_MS = 5000 };
 

@@ -45,7 +45,7 @@ cop_deferred *cop_defer(cop_cleanup *action, void *argument);
 /* [process] Takes an action off again; with run, runs it now. */
 void cop_undefer(cop_deferred *deferred, bool run);
 
-/* ---- shared bytes ------------------------------------------------------------------- */
+/* ---- shared bytes ---------------------------------------------------------------------- */
 
 /* Immutable bytes shared by reference count, for payloads too large to copy. */
 typedef struct cop_buffer cop_buffer;

@@ -37,7 +37,7 @@
 extern "C" {
 #endif
 
-/* ---- pids, references, destinations ------------------------------------- */
+/* ---- pids, references, destinations ---------------------------------------------------- */
 
 /* A process identifier; never given to a second process.  Zero is no process. */
 typedef struct cop_pid { uint64_t bits; } cop_pid;
@@ -117,7 +117,7 @@ extern "C" {
              const char *: cop_to_name, cop_dest: cop_to_dest)(x)
 #endif
 
-/* ---- types and messages -------------------------------------------------- */
+/* ---- types and messages ---------------------------------------------------------------- */
 
 /* A type descriptor.  Two messages are of one type if they have the same one. */
 typedef struct cop_message_type {
@@ -188,10 +188,11 @@ const void *cop_message_expect(const cop_message *message, const cop_message_typ
 #define cop_expect(message_, type_) ((const type_ *)cop_message_expect((message_), COP_TYPE(type_)))
 #define cop_is(message_, type_) (cop_message_get((message_), COP_TYPE(type_)) != NULL)
 
-/* ---- sending -------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------- */
 
 /* [any thread] Sends a message; never blocks.  Takes the message over, whatever
- * it returns.  A dead process or an inactive alias drops it silently.
+ * it returns.  A dead process or an inactive alias drops it silently.  One that was received
+ * may be passed on: it keeps its kind and from; its ref, unless it is a request, becomes 0.
  * Returns 0; COP_ENOPROC when the destination is a name or a via name that nobody has
  * (OTP: badarg); COP_EINVAL for NULL. */
 int cop_send_message(cop_dest to, cop_message *message);
@@ -199,7 +200,7 @@ int cop_send_message(cop_dest to, cop_message *message);
 /* cop_send(to, type, .field = value, ...): to a pid, an alias, a name. */
 #define cop_send(to_, type_, ...) cop_send_message(cop_to(to_), cop_new(type_, __VA_ARGS__))
 
-/* ---- receiving ------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------- */
 
 /* Timeouts are milliseconds; 0 looks without waiting. */
 enum { COP_INFINITY = -1 };
@@ -232,7 +233,7 @@ const cop_message *cop_receive_match(const cop_match *match, int64_t timeout_ms)
 /* [process] Messages waiting in this process's mailbox, those not yet looked at included. */
 size_t cop_mailbox_length(void);
 
-/* ---- messages that the runtime sends ------------------------------------------ */
+/* ---- messages that the runtime sends --------------------------------------------------- */
 
 /* An exit signal, to a process that traps exits ({'EXIT', From, Reason}). */
 typedef struct cop_exit_message { cop_pid from; const cop_reason *reason; } cop_exit_message;

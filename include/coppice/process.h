@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-/* ---- starting -------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------- */
 
 /* What a process runs.  Returning ends it with reason normal. */
 typedef void cop_function(void *argument);
@@ -81,7 +81,7 @@ void cop_yield(void);
 /* [process] [may block] Waits; messages stay in the mailbox.  OTP: timer:sleep/1. */
 void cop_sleep(int64_t ms);
 
-/* ---- serving without a stack --------------------------------------------------- */
+/* ---- serving without a stack ----------------------------------------------------------- */
 
 /* Called for each message, in order of arrival; NULL when the time set by
  * cop_become_timeout passed with no message.  The message is freed after the handler
@@ -107,7 +107,7 @@ void cop_become_timeout(int64_t timeout_ms);
 /* [process] In a handler: the message now belongs to the caller, who frees or sends it. */
 void cop_message_keep(cop_message *message);
 
-/* ---- exits ------------------------------------------------------------------------ */
+/* ---- exits ----------------------------------------------------------------------------- */
 
 /* [process] Ends the calling process.  Takes the reason over.  OTP: exit/1. */
 #if defined(__GNUC__)
@@ -132,7 +132,7 @@ void cop_exit_process(cop_pid pid, const cop_reason *reason);
  * process.  Returns the old value.  OTP: process_flag(trap_exit, _). */
 bool cop_trap_exit(bool on);
 
-/* ---- links -------------------------------------------------------------------------- */
+/* ---- links ----------------------------------------------------------------------------- */
 
 /* [process] Links the caller and pid: when one ends the other gets an exit signal.
  * Idempotent; to itself it does nothing.  Returns 0; for a dead pid COP_ENOPROC, or,
@@ -144,7 +144,7 @@ int cop_link(cop_pid pid);
  * caller any more; an exit message may be in the mailbox already.  OTP: unlink/1. */
 void cop_unlink(cop_pid pid);
 
-/* ---- monitors and aliases --------------------------------------------------------------- */
+/* ---- monitors and aliases -------------------------------------------------------------- */
 
 /* The life of an alias; 0: a plain monitor, no alias. */
 enum cop_alias_mode {
@@ -175,7 +175,7 @@ bool cop_demonitor_flush(cop_ref ref);
 cop_ref cop_alias(enum cop_alias_mode mode);
 bool cop_unalias(cop_ref alias);
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------- */
 
 enum { COP_NAME_MAX = 255 };  /* bytes of a name */
 

@@ -36,7 +36,7 @@ static cop_pid add(const cop_child_spec *spec)
 
 #define ADD(worker_, ...) add(&(cop_child_spec)WORKER(worker_, __VA_ARGS__))
 
-/* ---- start -------------------------------------------------------------------------------- */
+/* ---- start ------------------------------------------------------------------------- */
 
 static void starts_on_demand(void *argument)
 {
@@ -146,7 +146,7 @@ START_TEST(init_may_limit_the_children_and_a_full_supervisor_starts_no_more)
 }
 END_TEST
 
-/* ---- restarts -------------------------------------------------------------------------------- */
+/* ---- restarts ---------------------------------------------------------------------- */
 
 static void restarts_some(void *argument)
 {
@@ -288,7 +288,7 @@ START_TEST(a_child_being_restarted_keeps_its_place_and_is_terminated_by_its_old_
 }
 END_TEST
 
-/* ---- the template --------------------------------------------------------------------------------- */
+/* ---- the template ------------------------------------------------------------------ */
 
 static void counts_down(void *argument)
 {
@@ -355,14 +355,15 @@ static size_t memory_after(int children, const void *argument, size_t size)
     return supervisor_memory;
 }
 
-/* Between two and four thousand the table of pids doubles: 4,096 buckets become 8,192. */
+/* Its table has up to two pointers a child. */
 static void measures(enum cop_restart restart, const void *argument, size_t size, size_t bytes)
 {
+    enum { COUNT = 512 };
     const cop_child_spec template_ = { .start = start_measured, .restart = restart };
     start_top(&(cop_dynamic_supervisor){ .template_ = &template_ });
     size_t before = memory_after(1, argument, size);
-    size_t after = memory_after(2048, argument, size);
-    ck_assert_uint_le(after - before, 2048 * (bytes + 2 * sizeof(void *)));
+    size_t after = memory_after(COUNT, argument, size);
+    ck_assert_uint_le(after - before, COUNT * (bytes + 2 * sizeof(void *)));
     cop_supervisor_stop(TOP, COP_SHUTDOWN);
 }
 
@@ -381,7 +382,7 @@ START_TEST(a_child_of_a_template_costs_its_supervisor_80_bytes_at_most_and_its_a
 }
 END_TEST
 
-/* ---- the suite ------------------------------------------------------------------------- */
+/* ---- the suite --------------------------------------------------------------------- */
 
 static Suite *dynamic_supervisor_suite(void)
 {

@@ -20,7 +20,7 @@ static void expect_story(cop_function *story, const char *expected)
     trace_expect(expected);
 }
 
-/* ---- the table ----------------------------------------------------------------------------------
+/* ---- the table ----------------------------------------------------------------------------
  *
  * A sender sends the victim one exit signal and then `go`.  A victim that gets to see `go` has
  * survived. */
@@ -228,7 +228,7 @@ START_TEST(only_the_atoms_themselves_are_special)
 }
 END_TEST
 
-/* ---- a linked process that has been unlinked ------------------------------------------------------- */
+/* ---- a linked process that has been unlinked ------------------------------------------- */
 
 static void ends_on_command(void *argument)
 {
@@ -259,7 +259,7 @@ START_TEST(a_linked_exit_after_the_link_was_taken_away_is_dropped)
 }
 END_TEST
 
-/* ---- when it takes effect ---------------------------------------------------------------------------- */
+/* ---- when it takes effect -------------------------------------------------------------- */
 
 static void traps_late(void *argument)
 {
@@ -393,7 +393,7 @@ START_TEST(signals_of_one_sender_arrive_in_order_over_all_kinds)
 }
 END_TEST
 
-/* ---- what is behind a deadly signal is for the dead --------------------------------------------------- */
+/* ---- what is behind a deadly signal is for the dead ------------------------------------ */
 
 static void watches_the_dying(void *argument)
 {
@@ -443,7 +443,7 @@ START_TEST(who_lets_go_behind_a_deadly_signal_hears_nothing)
 }
 END_TEST
 
-/* ---- chains ----------------------------------------------------------------------------------------------- */
+/* ---- chains ---------------------------------------------------------------------------- */
 
 static void is_in_a_chain(void *argument)
 {

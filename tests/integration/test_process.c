@@ -30,7 +30,7 @@ static void waits(void *argument)
     cop_receive_type(go, COP_INFINITY);
 }
 
-/* ---- how a process ends ----------------------------------------------------------------------- */
+/* ---- how a process ends ---------------------------------------------------------------- */
 
 static void exits_with_atom(void *argument)
 {
@@ -119,7 +119,7 @@ START_TEST(an_exit_deep_in_calls_leaves_the_stack_usable_for_the_next)
 }
 END_TEST
 
-/* ---- the argument ------------------------------------------------------------------------------- */
+/* ---- the argument ---------------------------------------------------------------------- */
 
 struct order {
     int number;
@@ -178,7 +178,7 @@ START_TEST(an_argument_that_cannot_be_read_is_the_spawners_crash)
 }
 END_TEST
 
-/* ---- pids ------------------------------------------------------------------------------------------ */
+/* ---- pids ------------------------------------------------------------------------------ */
 
 enum { PIDS = 3000 };
 
@@ -267,7 +267,7 @@ START_TEST(a_pid_prints_as_index_and_generation)
 }
 END_TEST
 
-/* ---- parents, labels, options ----------------------------------------------------------------------- */
+/* ---- parents, labels, options ---------------------------------------------------------- */
 
 static void tells_its_parent(void *argument)
 {
@@ -400,7 +400,7 @@ START_TEST(a_process_has_the_stack_that_it_was_given)
 }
 END_TEST
 
-/* ---- what can't be spawned ------------------------------------------------------------------------- */
+/* ---- what can't be spawned ------------------------------------------------------------- */
 
 static void spawns_nonsense(void *argument)
 {
@@ -475,7 +475,7 @@ START_TEST(thousands_of_processes_wait_each_on_a_stack_of_its_own)
 }
 END_TEST
 
-/* ---- turns and time ---------------------------------------------------------------------------------- */
+/* ---- turns and time -------------------------------------------------------------------- */
 
 static void takes_turns(void *argument)
 {
@@ -543,7 +543,7 @@ START_TEST(sleepers_wake_in_the_order_of_their_times_and_leave_the_mail_alone)
 }
 END_TEST
 
-/* ---- from outside ---------------------------------------------------------------------------------------- */
+/* ---- from outside ---------------------------------------------------------------------- */
 
 static void has_no_parent(void *argument)
 {

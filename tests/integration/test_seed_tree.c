@@ -20,6 +20,7 @@ static const char *const names[] = {
 };
 enum { NAMES = sizeof names / sizeof *names };
 
+static const cop_supervisor *top = &FinancialApp_Supervisor;
 static cop_pid before[NAMES];
 
 /* ---- telling a story ----------------------------------------------------------------- */
@@ -69,12 +70,12 @@ static void run_story(void *argument)
 {
     void (*const *story)(void) = argument;
     cop_trap_exit(true);
-    cop_started top = cop_supervisor_start_link(&FinancialApp_Supervisor);
-    ck_assert_int_eq(top.error, 0);
+    cop_started tree = cop_supervisor_start_link(top);
+    ck_assert_int_eq(tree.error, 0);
     for (int i = 0; i < NAMES; i++) before[i] = cop_whereis(names[i]);
     (*story)();
-    ck_assert(cop_is_alive(top.pid));
-    ck_assert_int_eq(cop_supervisor_stop(cop_to(top.pid), COP_SHUTDOWN), 0);
+    ck_assert(cop_is_alive(tree.pid));
+    ck_assert_int_eq(cop_supervisor_stop(cop_to(tree.pid), COP_SHUTDOWN), 0);
 }
 
 /* Runs the story on a tree with an empty ledger and compares. */
@@ -166,6 +167,32 @@ START_TEST(a_database_pool_crash_restarts_everything)
 }
 END_TEST
 
+/* The tree with DonationSupervisor as a transient child: its giving up is no abnormal end. */
+static void transient_supervisor_gives_up(void)
+{
+    static const char *const followers[] = { "NotificationSupervisor", "NotificationService" };
+    for (int i = 0; i < 4; i++) end("DonationProcessor", "boom");
+    ck_assert(cop_pid_is_none(cop_whereis("DonationSupervisor")));
+    for (int i = 0; i < 2; i++) {
+        ck_assert(cop_pid_equal(cop_whereis(followers[i]), before[NAMES - 2 + i]));
+    }
+}
+
+START_TEST(a_transient_donation_supervisor_that_gives_up_stays_down)
+{
+    cop_child_spec children[4];
+    cop_supervisor transient = FinancialApp_Supervisor;
+    ck_assert_uint_eq(transient.child_count, 4);
+    memcpy(children, transient.children, sizeof children);
+    children[2].restart = COP_TRANSIENT;
+    transient.children = children;
+    top = &transient;
+    expect_story(transient_supervisor_gives_up,
+                 ONE_MORE ONE_MORE ONE_MORE
+                 "DonationSupervisor gives up: reached_max_restart_intensity\n");
+}
+END_TEST
+
 /* ---- the rest of the tree ------------------------------------------------------------ */
 
 static void followers_crash(void)
@@ -233,6 +260,7 @@ int main(void)
     tcase_add_test(scenarios, a_payment_processor_crash_restarts_it_alone);
     tcase_add_test(scenarios, a_donation_processor_crash_stays_inside_the_donation_supervisor);
     tcase_add_test(scenarios, when_the_donation_supervisor_gives_up_it_and_what_follows_it_restart);
+    tcase_add_test(scenarios, a_transient_donation_supervisor_that_gives_up_stays_down);
     tcase_add_test(scenarios, a_database_pool_crash_restarts_everything);
     tcase_add_test(scenarios, who_has_nobody_behind_it_restarts_alone);
     tcase_add_test(scenarios, a_killed_subsystem_restarts_with_what_follows_it);

@@ -27,7 +27,7 @@ static void end_top(void)
 
 #define TOP cop_to("top")
 
-/* ---- start and end ------------------------------------------------------------------------- */
+/* ---- start and end ----------------------------------------------------------------- */
 
 static void starts_and_stops(void *argument)
 {
@@ -258,7 +258,7 @@ START_TEST(plain_functions_and_supervisors_are_children_too)
 }
 END_TEST
 
-/* ---- the end of a supervisor --------------------------------------------------------------------- */
+/* ---- the end of a supervisor ------------------------------------------------------- */
 
 static void parent(void *reason)
 {
@@ -508,7 +508,7 @@ START_TEST(the_reason_of_a_child_that_died_before_it_was_stopped_is_not_lost)
 }
 END_TEST
 
-/* ---- the suite ------------------------------------------------------------------------------------------ */
+/* ---- the suite --------------------------------------------------------------------- */
 
 static Suite *supervisor_suite(void)
 {

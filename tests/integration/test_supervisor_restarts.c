@@ -34,7 +34,7 @@ static void raise_in(const char *name)
 #define TOP cop_to("top")
 #define ABC_START "a.1 starts\nb.1 starts\nc.1 starts\n--\n"
 
-/* ---- restart types ------------------------------------------------------------------------- */
+/* ---- restart types ----------------------------------------------------------------- */
 
 static void restart_types(void *argument)
 {
@@ -197,7 +197,7 @@ START_TEST(a_sibling_that_dies_while_the_group_is_taken_down_counts_no_restart)
 }
 END_TEST
 
-/* ---- restarts that fail ---------------------------------------------------------------------- */
+/* ---- restarts that fail ------------------------------------------------------------ */
 
 static void always_fails(void *argument)
 {
@@ -392,7 +392,7 @@ START_TEST(a_supervisor_can_be_shut_down_in_the_middle_of_an_endless_restart)
 }
 END_TEST
 
-/* ---- auto_shutdown --------------------------------------------------------------------------------- */
+/* ---- auto_shutdown ----------------------------------------------------------------- */
 
 static void start_significant(enum cop_auto_shutdown auto_shutdown, enum cop_strategy strategy)
 {
@@ -497,7 +497,7 @@ START_TEST(a_significant_child_that_is_stopped_with_its_group_ends_nothing)
 }
 END_TEST
 
-/* ---- the suite ------------------------------------------------------------------------- */
+/* ---- the suite --------------------------------------------------------------------- */
 
 static Suite *supervisor_restarts_suite(void)
 {

@@ -41,7 +41,7 @@ static void raise_in(const char *name)
 #define TOP cop_to("top")
 #define ABC_START "a.1 starts\nb.1 starts\nc.1 starts\n--\n"
 
-/* ---- the three strategies ---------------------------------------------------------------- */
+/* ---- the three strategies ---------------------------------------------------------- */
 
 static void one_for_one(void *argument)
 {
@@ -122,7 +122,7 @@ START_TEST(one_for_all_stops_the_others_youngest_first_and_starts_all_again)
 }
 END_TEST
 
-/* ---- giving up, and who takes over -------------------------------------------------------------- */
+/* ---- giving up, and who takes over ------------------------------------------------- */
 
 static void crashes_every_second(void *argument)
 {
@@ -290,7 +290,7 @@ START_TEST(a_supervisor_that_fails_to_start_again_is_a_child_that_does)
 }
 END_TEST
 
-/* ---- a financial application ------------------------------------------------------------------------ */
+/* ---- a financial application ------------------------------------------------------- */
 
 /*     app (rest_for_one)
  *     |-- database_pool
@@ -425,7 +425,7 @@ START_TEST(a_crash_of_the_database_restarts_everything)
 }
 END_TEST
 
-/* ---- the suite ------------------------------------------------------------------------- */
+/* ---- the suite --------------------------------------------------------------------- */
 
 static Suite *supervisor_strategies_suite(void)
 {

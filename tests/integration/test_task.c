@@ -10,7 +10,7 @@
 COP_MESSAGE(sum, { int value; });
 COP_MESSAGE(hello, COP_EMPTY);
 
-/* ---- helpers ------------------------------------------------------------------------------ */
+/* ---- helpers ----------------------------------------------------------------------- */
 
 static cop_pid top_pid;
 
@@ -98,7 +98,7 @@ static bool is_linked(cop_pid pid)
     return message != NULL;
 }
 
-/* ---- plain tasks -------------------------------------------------------------------------- */
+/* ---- plain tasks ------------------------------------------------------------------- */
 
 static void awaits_some(void *argument)
 {
@@ -222,7 +222,7 @@ START_TEST(a_task_and_its_owner_are_linked_so_that_a_crash_of_one_ends_the_other
 }
 END_TEST
 
-/* ---- under a supervisor ---------------------------------------------------------------------- */
+/* ---- under a supervisor ------------------------------------------------------------ */
 
 static void is_supervised(void *argument)
 {
@@ -369,7 +369,7 @@ START_TEST(a_task_whose_owner_dies_before_it_has_its_work_ends_without_a_report)
 }
 END_TEST
 
-/* ---- many ------------------------------------------------------------------------------------------ */
+/* ---- many -------------------------------------------------------------------------- */
 
 static cop_message *squares(void *argument)
 {
@@ -409,7 +409,7 @@ START_TEST(on_several_schedulers_every_task_is_awaited_with_its_own_result)
 }
 END_TEST
 
-/* ---- the suite ------------------------------------------------------------------------- */
+/* ---- the suite --------------------------------------------------------------------- */
 
 static Suite *task_suite(void)
 {

@@ -25,7 +25,7 @@ static void drop_reason(void *payload)
 COP_MESSAGE_WITH(leave, { const cop_reason *reason; }, drop_reason);
 COP_MESSAGE(fall, { const char *text; });
 
-/* ---- the worker --------------------------------------------------------------------------- */
+/* ---- the worker -------------------------------------------------------------------- */
 
 static bool is_over;      /* the story: what the end of the node does to the rest is not told */
 
@@ -101,7 +101,7 @@ cop_started worker_start(const void *module, const void *argument, size_t argume
                                      .argument_size = sizeof birth);
 }
 
-/* ---- what happens to it --------------------------------------------------------------------- */
+/* ---- what happens to it ------------------------------------------------------------ */
 
 static void await(cop_ref monitor)
 {
@@ -141,7 +141,7 @@ void worker_kill(const char *name)
     worker_kill_pid(cop_whereis(name));
 }
 
-/* ---- stories -------------------------------------------------------------------------------- */
+/* ---- stories ----------------------------------------------------------------------- */
 
 static bool progress_is_traced;
 

@@ -235,7 +235,7 @@ START_TEST(blocks_freed_in_a_small_arena_are_used_again_in_a_large_one)
     void *freed[FEW];
     for (int i = 0; i < FEW; i++)
         freed[i] = alloc(50);
-    alloc(8);                                 /* so that no block is the last */
+    alloc(50);                                /* so that none of them is the last */
     for (int i = 0; i < FEW; i++)
         copi_arena_free(arena, freed[i]);
     for (int i = 0; i < 20; i++)
@@ -341,7 +341,7 @@ START_TEST(bytes_that_are_nobodys_are_poisoned)
 END_TEST
 #endif
 
-/* ---- mistakes, each of which ends the node ------------------------------------------------ */
+/* ---- mistakes, each of which ends the node --------------------------------------------- */
 
 START_TEST(a_block_freed_twice_ends_the_node)
 {

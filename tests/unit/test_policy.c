@@ -4,7 +4,7 @@
 
 #include "behaviour/policy.h"
 
-/* ---- helpers ------------------------------------------------------------------------------ */
+/* ---- helpers ----------------------------------------------------------------------- */
 
 static const int64_t MS = 1000000;
 
@@ -45,7 +45,7 @@ static bool is_abnormal(enum child_end end)
     return end == END_KILLED || end == END_OTHER;
 }
 
-/* ---- the window ------------------------------------------------------------------------------ */
+/* ---- the window -------------------------------------------------------------------- */
 
 START_TEST(a_window_tolerates_its_limit_and_not_one_more)
 {
@@ -167,7 +167,7 @@ START_TEST(a_huge_limit_takes_memory_only_as_it_is_used)
 }
 END_TEST
 
-/* ---- restart types ------------------------------------------------------------------------------ */
+/* ---- restart types ----------------------------------------------------------------- */
 
 START_TEST(a_permanent_child_is_reported_and_restarted_however_it_ended)
 {
@@ -214,7 +214,7 @@ START_TEST(only_restarts_are_counted)
 }
 END_TEST
 
-/* ---- strategies and giving up --------------------------------------------------------------------- */
+/* ---- strategies and giving up ------------------------------------------------------ */
 
 START_TEST(the_strategy_says_who_restarts_with_the_child)
 {
@@ -264,7 +264,7 @@ START_TEST(failed_restarts_count_like_crashes_and_are_not_reported_as_such)
 }
 END_TEST
 
-/* ---- auto_shutdown ------------------------------------------------------------------------------------ */
+/* ---- auto_shutdown ----------------------------------------------------------------- */
 
 static enum supervisor_fate fate_with(enum cop_auto_shutdown auto_shutdown,
                                       struct ended_child ended)
@@ -304,7 +304,7 @@ START_TEST(a_significant_child_that_is_restarted_ends_nothing)
 }
 END_TEST
 
-/* ---- stopping -------------------------------------------------------------------------------------------- */
+/* ---- stopping ---------------------------------------------------------------------- */
 
 START_TEST(how_a_stopped_child_may_end_depends_on_how_it_was_stopped)
 {
@@ -331,7 +331,7 @@ START_TEST(how_a_stopped_child_may_end_depends_on_how_it_was_stopped)
 }
 END_TEST
 
-/* ---- the suite --------------------------------------------------------------------------------------------- */
+/* ---- the suite --------------------------------------------------------------------- */
 
 static Suite *policy_suite(void)
 {

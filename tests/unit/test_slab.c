@@ -189,15 +189,16 @@ static size_t bytes_of_malloc(void)
     return info.uordblks + info.hblkhd;
 }
 
-/* Malloc keeps up to seven freed blocks of a size for the thread and counts them as used.  After
- * ten rounds it has them; from then on each round must end with exactly what it began with. */
+/* Malloc's count includes some kilobytes of freed blocks that it keeps for the thread, and what
+ * the test program itself takes.  A cache has 256 bytes and a region 64 KiB: lost in each of
+ * 500 rounds, even the cache would come to twice the bound. */
 START_TEST(the_end_gives_all_memory_back)
 {
-    enum { BLOCKS = 20000, ROUNDS = 30, WARM = 10 };
+    enum { BLOCKS = 1000, ROUNDS = 500, BOUND = 64 * 1024 };
     static void *blocks[BLOCKS];
     uint8_t class;
-    size_t before = 0;
     tear_down();
+    size_t before = bytes_of_malloc();
     for (int round = 0; round < ROUNDS; round++) {
         set_up();
         for (int i = 0; i < BLOCKS; i++)
@@ -206,11 +207,8 @@ START_TEST(the_end_gives_all_memory_back)
         for (int i = 0; i < BLOCKS; i++)
             copi_slab_give(cache, blocks[i], class);
         tear_down();
-        if (round < WARM)
-            before = bytes_of_malloc();
-        else
-            ck_assert_uint_eq(bytes_of_malloc(), before);
     }
+    ck_assert_uint_lt(bytes_of_malloc(), before + BOUND);
     set_up();
 }
 END_TEST

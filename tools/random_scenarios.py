@@ -120,7 +120,7 @@ def play_kind(kind, options, place, with_otp):
         stable = record(oracle, beams.resolve(), files)
         print(f"{kind}: {len(files)} files, {len(files) - len(stable)} left out", flush=True)
         files = stable
-    played = subprocess.run([options.programs / player, *files], check=False, timeout=600)
+    played = subprocess.run([options.programs.resolve() / player, *files], check=False, timeout=600)
     if played.returncode != 0:
         print(f"{player}: status {played.returncode}")
     if not with_otp:
@@ -135,8 +135,11 @@ def play_kind(kind, options, place, with_otp):
 def main():
     options = arguments()
     with_otp = not options.no_otp and shutil.which("erlc") is not None
-    place = options.directory or pathlib.Path(tempfile.mkdtemp(prefix="scenarios-"))
     kinds = list(KINDS) if options.kind == "both" else [options.kind]
+    for kind in kinds:
+        if not (options.programs / KINDS[kind][2]).exists():
+            sys.exit(f"{options.programs / KINDS[kind][2]} is missing: run make, or say --programs")
+    place = options.directory or pathlib.Path(tempfile.mkdtemp(prefix="scenarios-"))
     results = [play_kind(kind, options, place, with_otp) for kind in kinds]
     if all(results) and options.directory is None:
         shutil.rmtree(place)

@@ -50,7 +50,6 @@ static void hear_restarted(struct shop *shop, const supervision *what)
 /* What is reported is that there were too many restarts; what the child died of, before. */
 static void hear_gave_up(struct shop *shop, const supervision *what)
 {
-    tally_supervisor(&shop->front->tally, what->supervisor)->gave_up++;
     char outcome[STORY_LIST_BYTES];
     snprintf(outcome, sizeof outcome, "once too often, %s gives up", what->supervisor);
     tell(shop, &shop->ended, outcome, "");

@@ -128,7 +128,7 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
         }
     }
     if (optind == argc) return true;
-    *ret_status = complain("what is this", argv[optind]);
+    *ret_status = complain("unexpected argument", argv[optind]);
     return false;
 }
 

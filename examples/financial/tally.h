@@ -9,7 +9,6 @@ enum { TALLY_SUPERVISORS = 8 };
 struct supervisor_tally {
     char name[STORY_NAME_BYTES];
     size_t restarts;
-    size_t gave_up;
 };
 
 struct tally {

@@ -11,13 +11,17 @@
 #include <coppice/process.h>
 #include <coppice/timer.h>
 #include <coppice/memory.h>
+#include <coppice/dictionary.h>
 #include <coppice/log.h>
 #include <coppice/runtime.h>
 #include <coppice/start.h>
 #include <coppice/gen_server.h>
+#include <coppice/sys.h>
 #include <coppice/supervisor.h>
 #include <coppice/dynamic_supervisor.h>
 #include <coppice/task.h>
+#include <coppice/partition_supervisor.h>
+#include <coppice/registry.h>
 #include <coppice/agent.h>
 
 #endif

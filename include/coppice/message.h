@@ -64,13 +64,15 @@ static inline bool cop_ref_equal(cop_ref a, cop_ref b)
 /* [any thread] Prints a pid as <index.generation>; like snprintf. */
 int cop_pid_format(cop_pid pid, char *buffer, size_t size);
 
-/* A name in another directory than the runtime's own: resolve finds its process, or no process.
- * registry.h and partition_supervisor.h make such names.  OTP: {via, Module, Term}. */
+/* A name in another directory than the runtime's own: resolve finds its process, or no process; take
+ * registers the calling process, as cop_registry_register_value does.  registry.h and
+ * partition_supervisor.h make such names.  OTP: {via, Module, Term}. */
 typedef struct cop_via_name {
-    cop_pid (*resolve)(const struct cop_via_name *via);   /* [any thread] */
+    cop_pid (*resolve)(const struct cop_via_name *via);                  /* [any thread] */
+    int (*take)(const struct cop_via_name *via, cop_pid *ret_holder);    /* [process]; or NULL */
     const void *directory;
-    const char *key;
-    uint64_t number;
+    const char *key;           /* or NULL */
+    int64_t number;
 } cop_via_name;
 
 /* Where a message or a monitor goes: a pid, an alias, a registered name or a via name. */

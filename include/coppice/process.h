@@ -63,6 +63,11 @@ cop_pid cop_self(void);
 /* [process] The process that spawned this one, or no process. */
 cop_pid cop_parent(void);
 
+/* [process] The parent, the parent's parent and so on, as far as they are known: the list ends
+ * with the first process, or behind one that has ended, whose own parent is forgotten.  The first
+ * `room` of them go to ret_pids; returns how many there are.  OTP: $ancestors. */
+size_t cop_ancestors(cop_pid *ret_pids, size_t room);
+
 /* [process] The reference that the spawner got when it spawned this one with monitor and
  * alias, else COP_NO_REF: where to send what the spawner waits for by that reference.  Once
  * the spawner has taken its monitor off, what is sent there is dropped. */
@@ -198,6 +203,26 @@ cop_pid cop_resolve(cop_dest dest);
 /* [any thread] Copies a process's name into buffer; "" if it has none.  Returns whether
  * it has one. */
 bool cop_name_of(cop_pid pid, char *buffer, size_t size);
+
+/* ---- groups ---------------------------------------------------------------------------- */
+
+/* A process belongs to the group of the one that spawned it, and so do all that descend from it,
+ * whoever between them has ended; the first process's group is 0.  Applications (application.h)
+ * give out the numbers from 1 on.  OTP: group leaders. */
+enum { COP_GROUP_MAX = 65535 };
+
+/* [process] The caller's group. */
+unsigned cop_group(void);
+
+/* [process] Puts the caller into a group, and whomever it spawns from now on.  COP_EINVAL above
+ * COP_GROUP_MAX. */
+int cop_join_group(unsigned group);
+
+/* [any thread] The living processes of a group, in no order: the first `room` of them go to ret_pids;
+ * returns how many there are.  Looks at every process there is. */
+size_t cop_group_members(unsigned group, cop_pid *ret_pids, size_t room);
+
+/* ---- labels ---------------------------------------------------------------------------- */
 
 /* [process] A text for reports and traces; must outlive the process.  OTP: set_label/1. */
 void cop_set_label(const char *label);

@@ -34,6 +34,7 @@ typedef struct cop_start_options {
     size_t argument_size;    /* > 0: copied, for the process's life; 0: the pointer is passed,
                               * and must stay valid */
     const char *name;        /* register under this name before init; copied */
+    const cop_via_name *via; /* instead of any name: register there; copied, with its key */
     bool link;
     bool trap_exit;          /* start with trap_exit on */
     int64_t timeout_ms;      /* time to get ready; 0 or COP_INFINITY: no limit */

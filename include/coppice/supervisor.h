@@ -19,6 +19,11 @@
  * Life cycle.  start -> children started, one after the other -> restarts -> children
  * stopped in reverse order -> gone.  A group restart starts again every child in the group,
  * those that had been stopped or had finished included; temporary ones are removed.
+ * A restart that fails is tried again at once, though not before the messages that wait; in a
+ * group the child that failed is where the next try begins.
+ *
+ * Reports (log.h).  COP_LOG_PROGRESS for each child started (debug when a call asked for it),
+ * COP_LOG_SUPERVISOR for what went wrong, COP_LOG_RESTART when a restart is complete.
  *
  * Threads.  [process] [may block] every function.  They are calls to the supervisor with no
  * time limit: it answers one at a time, and a child that calls its own supervisor from
@@ -132,7 +137,8 @@ cop_started cop_supervisor_start_opt(const cop_supervisor *supervisor,
 cop_started cop_supervisor_start_child(cop_dest supervisor, const cop_child_spec *spec);
 
 /* Stops a child; its spec stays unless temporary; a restart under way is given up.
- * 0 also if it was not running; COP_ENOT_FOUND. */
+ * 0 also if it was not running; COP_ENOT_FOUND.  All that goes by id gives COP_EINVAL when
+ * the supervisor is a dynamic one. */
 int cop_supervisor_terminate_child(cop_dest supervisor, const char *id);
 
 /* Starts a stopped child again; results as start_child's, and COP_ERUNNING,

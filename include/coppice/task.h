@@ -42,6 +42,11 @@ cop_task cop_task_supervisor_async_nolink(cop_dest supervisor, cop_task_function
 int cop_task_await(cop_task task, int64_t timeout_ms, cop_message **ret_result,
                    const cop_reason **ret_reason);
 
+/* In a task: who asked for it, who asked for that one if it was a task, and so on, whether they live or
+ * not; none in any other process.  The first `room` of them go to ret_pids; returns how many there
+ * are.  Elixir: $callers. */
+size_t cop_callers(cop_pid *ret_pids, size_t room);
+
 /* A supervisor for tasks: a dynamic supervisor whose children are temporary. */
 typedef struct cop_task_supervisor {
     const char *name;

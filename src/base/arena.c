@@ -103,12 +103,16 @@ static uint16_t mark_of(const struct arena *arena, const struct header *header)
     return (uint16_t)(((uintptr_t)header >> 4) ^ ((uintptr_t)arena >> 4) ^ 0xa75e);
 }
 
-COPI_SEES_POISON static struct header *live_header(const struct arena *arena, void *block)
+COPI_SEES_POISON bool copi_arena_has(const struct arena *arena, const void *block)
 {
-    struct header *header = (struct header *)block - 1;
-    COP_ASSERT(arena && (uintptr_t)block % UNIT == 0);
-    COP_ASSERT(header->mark == mark_of(arena, header));     /* this arena's, and not free */
-    return header;
+    const struct header *header = (const struct header *)block - 1;
+    return arena && (uintptr_t)block % UNIT == 0 && header->mark == mark_of(arena, header);
+}
+
+static struct header *live_header(const struct arena *arena, void *block)
+{
+    COP_ASSERT(copi_arena_has(arena, block));
+    return (struct header *)block - 1;
 }
 
 /* A free block's first word: the next one. */

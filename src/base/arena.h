@@ -13,6 +13,7 @@
 #ifndef COPI_ARENA_H
 #define COPI_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,10 @@ struct arena;                     /* lives inside its own first chunk */
 void *copi_arena_alloc(struct arena **arena, struct slab_cache *cache, size_t size);
 void *copi_arena_realloc(struct arena **arena, struct slab_cache *cache, void *block, size_t size);
 void copi_arena_free(struct arena *arena, void *block);   /* NULL block is accepted */
+
+/* Whether it is a block of this arena and not free.  Reads what is before it: a wild pointer
+ * faults. */
+bool copi_arena_has(const struct arena *arena, const void *block);
 
 /* Bytes in use by blocks, as they were asked for. */
 size_t copi_arena_used(const struct arena *arena);

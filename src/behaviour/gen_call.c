@@ -4,10 +4,10 @@
  * it, and waits for it alone: the reply comes through the alias, the server's end through the
  * monitor.  Whichever is first ends both (COP_ALIAS_REPLY), so that no second reply, late
  * reply or down message reaches the mailbox. */
+#include "gen_call.h"
+
 #include <assert.h>
 #include <string.h>
-
-#include <coppice/gen_server.h>
 
 /* ---- calls ----------------------------------------------------------------------------- */
 
@@ -34,8 +34,8 @@ static int report_down(cop_message *message, const cop_reason **ret_reason)
     return error;
 }
 
-int cop_call_message(cop_dest server, cop_message *request, int64_t timeout_ms,
-                     cop_message **ret_reply, const cop_reason **ret_reason)
+int copi_call(cop_dest server, cop_message *request, enum cop_message_kind kind,
+              int64_t timeout_ms, cop_message **ret_reply, const cop_reason **ret_reason)
 {
     cop_pid self = cop_self();
     cop_pid pid = cop_resolve(server);
@@ -50,7 +50,7 @@ int cop_call_message(cop_dest server, cop_message *request, int64_t timeout_ms,
     }
     /* By pid: a name could have gone to another process since it was looked up. */
     cop_ref ref = cop_monitor_opt(cop_to_pid(pid), COP_ALIAS_REPLY);
-    request->kind = COP_CALL_REQUEST;
+    request->kind = (uint8_t)kind;
     request->from = self;
     request->ref = ref.serial;
     cop_dest to = cop_to_pid(pid);
@@ -67,6 +67,12 @@ int cop_call_message(cop_dest server, cop_message *request, int64_t timeout_ms,
     else
         cop_message_free(answer);
     return COP_OK;
+}
+
+int cop_call_message(cop_dest server, cop_message *request, int64_t timeout_ms,
+                     cop_message **ret_reply, const cop_reason **ret_reason)
+{
+    return copi_call(server, request, COP_CALL_REQUEST, timeout_ms, ret_reply, ret_reason);
 }
 
 /* Copies the reply's struct.  What its fields own goes along, so it is not dropped with the

@@ -12,22 +12,13 @@
  *
  * A callback may crash, and whatever blocks may be killed: the process's memory and messages die
  * with it; what else has to be done then is given to cop_defer first (finish). */
+#include "gen_server.h"
+
 #include <assert.h>
 #include <string.h>
 
-#include <coppice/gen_server.h>
 #include <coppice/log.h>
 #include <coppice/memory.h>
-
-enum { NO_TIMEOUT = -1 };
-
-/* The control block; the state follows, aligned for any type. */
-struct server {
-    _Alignas(16) const cop_gen_server *callbacks;
-    cop_pid parent;           /* whose exit ends the server: who linked to it by starting it */
-    const void *argument;     /* of init; &behind_state: the bytes behind the state */
-    int64_t timeout_ms;       /* of the wait under way, or NO_TIMEOUT */
-};
 
 static const char behind_state = 0;
 
@@ -35,11 +26,6 @@ static size_t state_room(const cop_gen_server *callbacks)
 {
     const size_t unit = _Alignof(struct server);
     return (callbacks->state_size + unit - 1) / unit * unit;
-}
-
-static void *state_of(struct server *server)
-{
-    return server + 1;
 }
 
 static const void *argument_of(struct server *server)
@@ -56,11 +42,14 @@ struct ending {
     const cop_reason *reason;
     cop_message *reply;         /* or NULL */
     cop_from from;
+    struct observer *observer;  /* or NULL */
 };
 
 static void finish(void *argument)
 {
     struct ending *ending = argument;
+    if (ending->observer != NULL && ending->reply != NULL)
+        copi_observe_out(ending->observer, ending->from, ending->reply);
     cop_answer_message(ending->from, ending->reply);
     cop_reason_unref(ending->reason);
 }
@@ -73,12 +62,12 @@ static _Noreturn void end(struct server *server, const cop_message_type *last,
 {
     assert(reason != NULL && (reply == NULL || from != NULL));
     struct ending *ending = cop_alloc(sizeof *ending);
-    *ending = (struct ending){ reason, reply, { COP_NO_REF } };
+    *ending = (struct ending){ reason, reply, { COP_NO_REF }, server->observer };
     if (from != NULL)
         ending->from = *from;
     cop_deferred *deferred = cop_defer(finish, ending);
     if (server->callbacks->terminate != NULL)
-        server->callbacks->terminate(state_of(server), reason);
+        server->callbacks->terminate(copi_server_state(server), reason);
     if (cop_reason_abnormal(reason)) {
         cop_log(&(cop_log_event){ .level = COP_LOG_ERROR, .kind = COP_LOG_SERVER,
                                   .message_type = last->name, .reason = reason });
@@ -130,9 +119,16 @@ static cop_next continue_with(struct server *server, cop_message *message)
 {
     if (server->callbacks->handle_continue == NULL)
         end_undefined(server, message, "handle_continue");
-    cop_next next = server->callbacks->handle_continue(state_of(server), message);
+    cop_next next = server->callbacks->handle_continue(copi_server_state(server), message);
     cop_message_free(message);
     return next;
+}
+
+static void answer(struct server *server, cop_from from, cop_message *reply)
+{
+    if (server->observer != NULL)
+        copi_observe_out(server->observer, from, reply);
+    cop_answer_message(from, reply);
 }
 
 /* Does what a callback wants, and what the continuations after it want.  `last` is the type of
@@ -146,7 +142,7 @@ static void carry_out(struct server *server, const cop_message_type *last, cop_n
         if (next.kind == COP_NEXT_STOP)
             end(server, last, next.reason, next.reply, from);
         if (next.kind == COP_NEXT_REPLY)
-            cop_answer_message(*from, next.reply);
+            answer(server, *from, next.reply);
         if (next.continuation == NULL)
             break;
 
@@ -166,7 +162,7 @@ static void handle_call(struct server *server, const cop_message *request)
     if (server->callbacks->handle_call == NULL)
         end_undefined(server, request, "handle_call");
     const cop_from from = { { request->from, request->ref } };
-    cop_next next = server->callbacks->handle_call(state_of(server), request, from);
+    cop_next next = server->callbacks->handle_call(copi_server_state(server), request, from);
     carry_out(server, request->type, next, &from);
 }
 
@@ -174,7 +170,7 @@ static void handle_cast(struct server *server, const cop_message *message)
 {
     if (server->callbacks->handle_cast == NULL)
         end_undefined(server, message, "handle_cast");
-    cop_next next = server->callbacks->handle_cast(state_of(server), message);
+    cop_next next = server->callbacks->handle_cast(copi_server_state(server), message);
     carry_out(server, message->type, next, NULL);
 }
 
@@ -185,29 +181,58 @@ static void log_unexpected(const cop_message *message)
                               .text = "unexpected message" });
 }
 
-static void handle_info(struct server *server, const cop_message *message)
+static bool is_parents_end(const struct server *server, const cop_message *message)
 {
     const cop_exit_message *gone = cop_get(message, cop_exit_message);
-    if (gone != NULL && cop_pid_equal(gone->from, server->parent) &&
-        !cop_pid_is_none(server->parent))
-        end_for(server, message, cop_reason_ref(gone->reason));
+    return gone != NULL && cop_pid_equal(gone->from, server->parent) &&
+           !cop_pid_is_none(server->parent);
+}
+
+static _Noreturn void end_with_parent(struct server *server, const cop_message *message)
+{
+    end_for(server, message, cop_reason_ref(cop_expect(message, cop_exit_message)->reason));
+}
+
+static void handle_info(struct server *server, const cop_message *message)
+{
+    if (is_parents_end(server, message))
+        end_with_parent(server, message);
 
     cop_next next = cop_noreply();
     if (server->callbacks->handle_info != NULL)
-        next = server->callbacks->handle_info(state_of(server), message);
+        next = server->callbacks->handle_info(copi_server_state(server), message);
     else
         log_unexpected(message);
     carry_out(server, message->type, next, NULL);
 }
 
-/* A request to the process rather than to its callbacks: does not count as a message, the wait
- * under way begins anew. */
-static void handle_system(struct server *server, const cop_message *message)
+/* What a suspended server does not leave in the mailbox. */
+static bool is_urgent(const cop_message *message, void *server)
 {
+    return message->kind == COP_SYSTEM || is_parents_end(server, message);
+}
+
+static bool obey(struct server *server, const cop_message *message, bool suspended)
+{
+    if (is_parents_end(server, message))
+        end_with_parent(server, message);
     const cop_terminate_message *request = cop_get(message, cop_terminate_message);
     if (request != NULL)
         end_for(server, message, cop_reason_ref(request->reason));
-    log_unexpected(message);
+    return copi_server_system(server, message, suspended);
+}
+
+/* A request to the process rather than to its callbacks: does not count as a message, the wait
+ * under way begins anew.  A suspended server waits in here, on a stack of its own. */
+static void handle_system(struct server *server, const cop_message *message)
+{
+    const cop_match urgent = { .accept = is_urgent, .context = server };
+    bool suspended = obey(server, message, false);
+    while (suspended) {
+        cop_message *next = cop_take(&urgent, COP_INFINITY);
+        suspended = obey(server, next, true);
+        cop_message_free(next);
+    }
     if (server->timeout_ms != NO_TIMEOUT)
         cop_become_timeout(server->timeout_ms);
 }
@@ -219,6 +244,8 @@ static void handle_timeout(struct server *server)
         cop_timeout_message payload;
     } timeout = { { .type = COP_TYPE(cop_timeout_message), .size = sizeof(cop_timeout_message) },
                   { 0 } };
+    if (server->observer != NULL)
+        copi_observe_in(server->observer, &timeout.message);
     handle_info(server, &timeout.message);
 }
 
@@ -229,6 +256,8 @@ static void dispatch(void *argument, cop_message *message)
         handle_timeout(server);
         return;
     }
+    if (server->observer != NULL && message->kind != COP_SYSTEM)
+        copi_observe_in(server->observer, message);
     switch ((enum cop_message_kind)message->kind) {
     case COP_CALL_REQUEST:
         handle_call(server, message);
@@ -263,9 +292,11 @@ static _Noreturn void refuse_start(cop_next next)
 static void server_main(void *argument)
 {
     struct server *server = argument;
+    const void *init_argument = argument_of(server);
+    server->observer = NULL;
     cop_next next = cop_ok();
     if (server->callbacks->init != NULL)
-        next = server->callbacks->init(state_of(server), argument_of(server));
+        next = server->callbacks->init(copi_server_state(server), init_argument);
     if (next.kind != COP_NEXT_OK || next.reply != NULL || next.reason != NULL)
         refuse_start(next);
 

@@ -60,14 +60,34 @@ static cop_started failed(int error, cop_pid pid)
 /* ---- the starter ----------------------------------------------------------------------- */
 
 /* What a process with a name is started with; `argument_size` bytes of argument and the name
- * follow.  The size of this struct keeps the argument aligned. */
+ * follow, or the key of a name in another directory.  The size of this struct keeps the argument
+ * aligned. */
 struct named {
     _Alignas(16) cop_function *function;
     const void *argument;               /* if no bytes follow */
     size_t argument_size;
+    cop_via_name via;                   /* take is NULL for one of the runtime's own */
 };
 
 static void named_main(void *argument);
+
+static bool has_name(const cop_start_options *options)
+{
+    return options->via != NULL || options->name != NULL;
+}
+
+static bool is_name(const cop_start_options *options)
+{
+    if (options->via != NULL)
+        return options->via->resolve != NULL && options->via->take != NULL;
+    size_t length = strnlen(options->name, COP_NAME_MAX + 1);
+    return length > 0 && length <= COP_NAME_MAX;
+}
+
+static cop_pid holder_of(const cop_start_options *options)
+{
+    return options->via != NULL ? options->via->resolve(options->via) : cop_whereis(options->name);
+}
 
 static int check(cop_function *function, const cop_start_options *options)
 {
@@ -77,25 +97,25 @@ static int check(cop_function *function, const cop_start_options *options)
         return COP_EINVAL;
     if (options->argument == NULL && options->argument_size > 0)
         return COP_EINVAL;
-    if (options->name != NULL) {
-        size_t length = strnlen(options->name, COP_NAME_MAX + 1);
-        if (length == 0 || length > COP_NAME_MAX)
-            return COP_EINVAL;
-    }
-    return COP_OK;
+    return has_name(options) && !is_name(options) ? COP_EINVAL : COP_OK;
 }
 
 static cop_pid spawn_named(cop_function *function, const cop_start_options *options,
                            const cop_spawn_options *spawn)
 {
-    size_t name_size = strlen(options->name) + 1;
+    const char *name = options->via != NULL ? options->via->key : options->name;
+    size_t name_size = name != NULL ? strlen(name) + 1 : 0;
     size_t size = sizeof(struct named) + options->argument_size + name_size;
     struct named *named = cop_alloc(size);
-    *named = (struct named){ function, options->argument, options->argument_size };
+    *named = (struct named){ function, options->argument, options->argument_size,
+                             { .take = NULL } };
+    if (options->via != NULL)
+        named->via = *options->via;
     char *bytes = (char *)(named + 1);
     if (options->argument_size > 0)
         memcpy(bytes, options->argument, options->argument_size);
-    memcpy(bytes + options->argument_size, options->name, name_size);
+    if (name_size > 0)
+        memcpy(bytes + options->argument_size, name, name_size);
 
     cop_pid pid = cop_spawn_opt(named_main, named, size, spawn);
     cop_free(named);
@@ -113,7 +133,7 @@ static cop_pid spawn(cop_function *function, const cop_start_options *options, c
         .label = options->label,
         .stack_bytes = options->stack_bytes,
     };
-    if (options->name != NULL)
+    if (has_name(options))
         return spawn_named(function, options, &spawn);
     return cop_spawn_opt(function, options->argument, options->argument_size, &spawn);
 }
@@ -187,8 +207,8 @@ cop_started cop_start(cop_function *function, const cop_start_options *options)
     int error = check(function, options);
     if (error != COP_OK)
         return failed(error, COP_NO_PID);
-    if (options->name != NULL) {
-        cop_pid holder = cop_whereis(options->name);
+    if (has_name(options)) {
+        cop_pid holder = holder_of(options);
         if (!cop_pid_is_none(holder))
             return failed(COP_EALREADY_STARTED, holder);
     }
@@ -222,11 +242,24 @@ static void take_name(const char *name)
         cop_init_fail(error, COP_NO_PID, NULL, COP_NORMAL);
 }
 
+static void take_via(cop_via_name *via, const char *key)
+{
+    if (via->key != NULL)
+        via->key = key;
+    cop_pid holder = COP_NO_PID;
+    int error = via->take(via, &holder);
+    if (error != COP_OK)
+        cop_init_fail(error, holder, NULL, COP_NORMAL);
+}
+
 static void named_main(void *argument)
 {
     struct named *named = argument;
     char *bytes = (char *)(named + 1);
-    take_name(bytes + named->argument_size);
+    if (named->via.take != NULL)
+        take_via(&named->via, bytes + named->argument_size);
+    else
+        take_name(bytes + named->argument_size);
     named->function(named->argument_size > 0 ? bytes : (void *)(uintptr_t)named->argument);
 }
 

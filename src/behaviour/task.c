@@ -11,9 +11,11 @@
 
 #include <coppice/memory.h>
 
+#include "callers.h"
+
 enum { HANDOVER_MS = 5000 };   /* how long a task waits for its work, as in Elixir */
 
-/* The work: what to run.  Bytes that are copied for it follow. */
+/* The work: what to run.  Bytes that are copied for it follow, then who its callers are. */
 struct work {
     _Alignas(16) cop_task_function *function;   /* NULL: the owner hands it over */
     const void *argument;
@@ -36,6 +38,19 @@ static const cop_message_type cop_type_copi_task_none = {
     "task_none", sizeof(copi_task_none), NULL };
 
 /* ---- the task ---------------------------------------------------------------------- */
+
+/* The argument's bytes, up to where the callers begin. */
+static size_t argument_room(size_t size)
+{
+    return (size + sizeof(cop_pid) - 1) / sizeof(cop_pid) * sizeof(cop_pid);
+}
+
+/* Appends the bytes and the callers to a work whose last byte is before room. */
+static void append(char *room, const void *argument, size_t size)
+{
+    if (size > 0) memcpy(room, argument, size);
+    copi_callers_write(room + argument_room(size));
+}
 
 static void run(const struct work *work, void *argument, cop_ref reply_to)
 {
@@ -65,6 +80,7 @@ static void run_handed_over(cop_pid owner)
     struct work work = received->work;
     cop_ref reply_to = received->reply_to;
     void *argument = (void *)(uintptr_t)work.argument;
+    copi_callers_take((const char *)(received + 1) + argument_room(work.argument_size));
     if (work.argument_size > 0)
         argument = memcpy(cop_alloc(work.argument_size), received + 1, work.argument_size);
     run(&work, argument, reply_to);
@@ -77,6 +93,7 @@ static void task_main(void *argument)
         run_handed_over(work->owner);
         return;
     }
+    copi_callers_take((const char *)(work + 1) + argument_room(work->argument_size));
     void *own = work->argument_size > 0 ? work + 1 : (void *)(uintptr_t)work->argument;
     run(work, own, cop_parent_alias());
 }
@@ -98,10 +115,10 @@ static int check(cop_task_function *function, const void *argument, size_t size)
 static struct work *pack(cop_task_function *function, const void *argument, size_t size,
                          size_t *ret_size)
 {
-    struct work *work = cop_alloc(sizeof *work + size);
+    *ret_size = sizeof(struct work) + argument_room(size) + copi_callers_size();
+    struct work *work = cop_alloc(*ret_size);
     *work = (struct work){ function, argument, size, cop_self() };
-    if (size > 0) memcpy(work + 1, argument, size);
-    *ret_size = sizeof *work + size;
+    append((char *)(work + 1), argument, size);
     return work;
 }
 
@@ -141,11 +158,12 @@ static cop_started start_under(cop_dest supervisor, const struct work *work, siz
 
 static void hand_over(cop_task task, cop_task_function *function, const void *argument, size_t size)
 {
-    cop_message *message = cop_message_new(COP_TYPE(copi_task_work), NULL, size);
+    size_t behind = argument_room(size) + copi_callers_size();
+    cop_message *message = cop_message_new(COP_TYPE(copi_task_work), NULL, behind);
     copi_task_work *payload = cop_payload(message);
     payload->work = (struct work){ function, argument, size, cop_self() };
     payload->reply_to = task.ref;
-    if (size > 0) memcpy(payload + 1, argument, size);
+    append((char *)(payload + 1), argument, size);
     cop_send_message(cop_to(task.pid), message);
 }
 

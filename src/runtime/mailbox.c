@@ -204,7 +204,7 @@ struct signal *copi_mailbox_first(struct process *process)
 static bool has_ref(const struct process *process, const cop_message *message, cop_ref ref)
 {
     return message->ref == ref.serial && message->kind != COP_CALL_REQUEST &&
-           cop_pid_equal(ref.owner, copi_pid(process));
+           message->kind != COP_SYSTEM && cop_pid_equal(ref.owner, copi_pid(process));
 }
 
 static bool matches(const struct process *process, const struct signal *signal,

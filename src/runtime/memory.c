@@ -11,9 +11,17 @@
 #include "reason.h"
 #include "scheduler.h"
 
+/* A wrong block is the process's own fault, before it comes to the arena's. */
+static void check_block(struct process *self, const void *block, const char *function)
+{
+    if (block != NULL && !copi_arena_has(self->arena, block))
+        cop_raise("badarg: %s: no block of this process, or freed already", function);
+}
+
 void *cop_realloc(void *block, size_t size)
 {
     struct process *self = copi_self_checked("cop_alloc");
+    check_block(self, block, "cop_realloc");
     copi_enter(copi_scheduler);
     void *result = block == NULL
                        ? copi_arena_alloc(&self->arena, copi_slab(), size)
@@ -38,6 +46,7 @@ char *cop_strdup(const char *text)
 void cop_free(void *block)
 {
     struct process *self = copi_self_checked("cop_free");
+    check_block(self, block, "cop_free");
     copi_enter(copi_scheduler);
     copi_arena_free(self->arena, block);
     copi_leave(copi_scheduler);
@@ -82,6 +91,7 @@ static void take_off(struct process *process, cop_deferred *deferred)
 void cop_undefer(cop_deferred *deferred, bool run)
 {
     struct process *self = copi_self_checked("cop_undefer");
+    check_block(self, deferred, "cop_undefer");
     cop_cleanup *action = deferred->action;
     void *argument = deferred->argument;
     take_off(self, deferred);

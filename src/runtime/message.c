@@ -37,9 +37,11 @@ const cop_message_type cop_type_cop_timeout_message = { "cop_timeout_message",
 static struct signal *block_new(size_t payload)
 {
     struct scheduler *scheduler = copi_scheduler;
+    struct signal *signal = NULL;
     uint8_t class;
     copi_enter(scheduler);
-    struct signal *signal = copi_slab_take(copi_slab(), sizeof *signal + payload, &class);
+    if (payload <= UINT32_MAX)            /* a message has no room for a larger size */
+        signal = copi_slab_take(copi_slab(), sizeof *signal + payload, &class);
     copi_leave(scheduler);
     if (signal == NULL) {
         if (copi_self() != NULL && scheduler->critical == 0)
@@ -137,18 +139,22 @@ void copi_signal_to_down_message(struct signal *signal, char *name)
 
 cop_message *cop_message_new(const cop_message_type *type, const void *payload, size_t extra)
 {
-    COP_ASSERT(type->size + extra <= UINT32_MAX);
-    struct signal *signal = block_new(type->size + extra);
+    size_t size;
+    if (__builtin_add_overflow(type->size, extra, &size))
+        size = SIZE_MAX;
+    if (payload != NULL)
+        copi_probe(payload, size);
+    struct signal *signal = block_new(size);
     if (signal == NULL)
         return NULL;
     signal->kind = SIGNAL_MESSAGE;
     signal->message.type = type;
     signal->message.from = cop_self();
-    signal->message.size = (uint32_t)(type->size + extra);
+    signal->message.size = (uint32_t)size;
     if (payload != NULL)
-        memcpy(cop_payload(&signal->message), payload, type->size + extra);
+        memcpy(cop_payload(&signal->message), payload, size);
     else
-        memset(cop_payload(&signal->message), 0, type->size + extra);
+        memset(cop_payload(&signal->message), 0, size);
     if (copi_self() != NULL)
         copi_message_own(copi_self(), signal);
     return &signal->message;
@@ -182,7 +188,7 @@ int cop_send_message(cop_dest to, cop_message *message)
     }
     copi_message_disown(signal);
     signal->alias = to.alias;
-    if (to.alias == 0 && message->kind != COP_CALL_REQUEST)
+    if (to.alias == 0 && message->kind != COP_CALL_REQUEST && message->kind != COP_SYSTEM)
         message->ref = 0;       /* one that is passed on belongs to no reference of its receiver */
     copi_enter(scheduler);
     copi_signal_send(target, signal);

@@ -41,7 +41,8 @@ uint64_t cop_random(void)
 uint64_t cop_random_below(uint64_t n)
 {
     copi_self_checked("cop_random_below");
-    COP_ASSERT(n > 0);
+    if (n == 0)
+        cop_raise("badarg: cop_random_below: 0");
     return copi_random_below(&copi_scheduler->random, n);
 }
 

@@ -8,6 +8,8 @@
 #include <coppice/log.h>
 
 #include "../base/assert.h"
+#include "dictionary.h"
+#include "family.h"
 #include "mailbox.h"
 #include "memory.h"
 #include "name.h"
@@ -36,17 +38,12 @@ cop_pid cop_self(void)
     return self == NULL ? COP_NO_PID : copi_pid(self);
 }
 
-cop_pid cop_parent(void)
-{
-    return copi_self_checked("cop_parent")->parent;
-}
-
 cop_ref cop_parent_alias(void)
 {
     struct process *self = copi_self_checked("cop_parent_alias");
     if (self->parent_alias == 0)
         return COP_NO_REF;
-    cop_ref alias = { self->parent, self->parent_alias };
+    cop_ref alias = { cop_parent(), self->parent_alias };
     return alias;
 }
 
@@ -84,16 +81,6 @@ bool cop_trap_exit(bool on)
 
 /* ---- spawn ----------------------------------------------------------------------------- */
 
-/* Reads the first and the last byte, so that a bad pointer faults in the caller's own code and
- * not in the middle of a spawn. */
-static void probe(const void *argument, size_t size)
-{
-    if (size > 0) {
-        (void)*(const volatile char *)argument;
-        (void)*((const volatile char *)argument + size - 1);
-    }
-}
-
 static void init(struct process *process, cop_function *function, const void *argument,
                  const cop_spawn_options *options, int stack_class)
 {
@@ -114,7 +101,7 @@ static void init(struct process *process, cop_function *function, const void *ar
     process->timer.deadline = process->serve_deadline = COPI_NEVER;
     memset(&process->relations, 0, sizeof process->relations);
     process->last_serial = 0;
-    process->parent = cop_self();
+    copi_family_init(process, copi_self());
     process->parent_alias = 0;
     atomic_store_explicit(&process->name, NULL, memory_order_relaxed);
     process->deferred = NULL;
@@ -166,8 +153,6 @@ static cop_pid spawn(cop_function *function, const void *argument, size_t size,
         cop_ref ref = copi_monitor_born(self, process, alias);
         if (options->alias)
             process->parent_alias = ref.serial;
-        if (options->ret_ref != NULL)
-            *options->ret_ref = ref;
     }
     check_stopping(process);
     cop_pid pid = copi_pid(process);
@@ -183,12 +168,14 @@ cop_pid cop_spawn_opt(cop_function *function, const void *argument, size_t size,
     if (!atomic_load_explicit(&copi_node.running, memory_order_relaxed) || function == NULL ||
         stack_class < 0 || ((options->link || options->monitor) && self == NULL))
         return COP_NO_PID;
-    probe(argument, size);
+    copi_probe(argument, size);
     if (options->monitor)
         copi_mailbox_mark(self, self->last_serial + 1);
     copi_enter(copi_scheduler);
     cop_pid pid = spawn(function, argument, size, options, stack_class);
     copi_leave(copi_scheduler);
+    if (options->monitor && options->ret_ref != NULL && !cop_pid_is_none(pid))
+        *options->ret_ref = (cop_ref){ copi_pid(self), self->last_serial };
     return pid;
 }
 
@@ -214,6 +201,9 @@ cop_pid cop_spawn_monitor(cop_function *function, const void *argument, size_t s
 void cop_become(cop_handler *handler, void *state)
 {
     struct process *self = copi_self_checked("cop_become");
+    if (self->current != NULL && (self->flags & PROCESS_KEPT) == 0)
+        copi_signal_free(self->current);   /* the handler that had it does not return */
+    self->current = NULL;
     self->entry.handler = handler;
     self->argument = state;
     self->flags |= PROCESS_SERVES;
@@ -230,7 +220,8 @@ void cop_become_timeout(int64_t timeout_ms)
 void cop_message_keep(cop_message *message)
 {
     struct process *self = copi_self_checked("cop_message_keep");
-    COP_ASSERT(self->current != NULL && message == &self->current->message);
+    if (self->current == NULL || message != &self->current->message)
+        cop_raise("badarg: cop_message_keep: not the message of this handler");
     self->flags |= PROCESS_KEPT;
 }
 
@@ -288,6 +279,7 @@ void cop_raise(const char *format, ...)
 void cop_exit_process(cop_pid pid, const cop_reason *reason)
 {
     struct process *self = copi_self();
+    (void)cop_reason_kind_of(reason);   /* a bad pointer is the sender's crash */
     copi_enter(copi_scheduler);
     copi_signal_send(pid, copi_signal_new(SIGNAL_EXIT, cop_self(), 0, reason));
     copi_leave(copi_scheduler);
@@ -329,6 +321,7 @@ void copi_process_finish(struct process *process)
     copi_relations_stop_timers(process);
     copi_name_release(process);
     free_messages(process);
+    copi_dictionary_deinit(process);
     copi_arena_destroy(&process->arena, copi_slab());
 
     atomic_store_explicit(&process->pid, 0, memory_order_release);
@@ -338,5 +331,5 @@ void copi_process_finish(struct process *process)
     copi_relations_tell(process, pid, reason);
     process->exit_reason = NULL;
     cop_reason_unref(reason);
-    copi_slot_retire(copi_scheduler, process);
+    copi_slot_retire(copi_scheduler, process, pid);
 }

@@ -59,14 +59,17 @@ struct process {
     /* -- the owner's: the scheduler that runs it, or whoever moved it out of WAITING -- */
     uint32_t flags;
     struct process *next;                  /* in a run queue or among the free */
-    uint64_t generation;                   /* of the next pid of this slot */
+    union {
+        uint64_t generation;               /* FREE: of the next pid of this slot */
+        struct dictionary *dictionary;     /* alive: dictionary.c's, or NULL */
+    };
 
     struct signal *mailbox;                /* received and not taken, oldest first */
     struct signal **mailbox_end;
     uint32_t mailbox_length;
-    uint16_t home;                         /* the scheduler that its stack is pinned to */
+    uint8_t home;                          /* the scheduler that its stack is pinned to */
     uint8_t stack_class;
-    uint8_t reserved;
+    _Atomic uint16_t group;                /* written by the owner, read by all */
     struct signal *pending;                /* drained behind a deadly signal: for the dead */
     struct signal **mark;                  /* receives by mark_serial start here */
     uint64_t mark_serial;
@@ -85,7 +88,7 @@ struct process {
 
     struct hash relations;                 /* links, monitors, aliases, timers: relation.h */
     uint64_t last_serial;
-    cop_pid parent;
+    _Atomic uint64_t parent;               /* the spawner's pid; written at birth, read by all */
     uint64_t parent_alias;                 /* serial of the parent's reference, or 0 */
     _Atomic(struct name *) name;           /* written under the names' lock */
     struct arena *arena;
@@ -112,6 +115,10 @@ struct process *copi_process_alive(cop_pid pid);
 /* Calls visit for each living process.  [any thread] */
 void copi_processes_each(void (*visit)(struct process *));
 
+/* The pids of the living processes, one by one, no process at the end; *cursor is 0 at first.  Who is
+ * born or ends meanwhile may be among them or not.  [any thread] */
+cop_pid copi_processes_next(size_t *cursor);
+
 size_t copi_processes_count(void);
 
 static inline cop_pid copi_pid(const struct process *process)
@@ -124,6 +131,17 @@ static inline cop_pid copi_pid(const struct process *process)
 
 /* The running process, or NULL. */
 struct process *copi_self(void);
+
+/* Reads a byte of each page, so that a bad pointer faults in the caller's own code and not in the
+ * middle of the runtime's work. */
+static inline void copi_probe(const void *bytes, size_t size)
+{
+    const volatile char *at = bytes;
+    for (size_t i = 0; i < size; i += 4096)
+        (void)at[i];
+    if (size > 0)
+        (void)at[size - 1];
+}
 
 /* Ends the running process (reason taken over): by its own doing, which is reported when
  * abnormal, or by a signal. */

@@ -221,9 +221,9 @@ cop_ref cop_monitor_opt(cop_dest target, enum cop_alias_mode alias)
 {
     struct process *self = copi_self_checked("cop_monitor");
     cop_pid pid = cop_resolve(target);
-    char *name = target.name != NULL ? strdup(target.name) : NULL;
     cop_ref ref = { copi_pid(self), copi_serial(self) };
-    copi_mailbox_mark(self, ref.serial);
+    copi_mailbox_mark(self, ref.serial);   /* the process may end here */
+    char *name = target.name != NULL ? strdup(target.name) : NULL;
     copi_enter(copi_scheduler);
     if (cop_pid_equal(pid, ref.owner)) {
         free(name);                      /* a monitor of oneself yields nothing */

@@ -20,6 +20,10 @@ void copi_switch(enum switch_event event)
     struct scheduler *scheduler = copi_scheduler;
     COP_ASSERT(scheduler->critical == 0);
     bool final = event == EVENT_BECOME || event == EVENT_EXIT;
+    if (!final) {
+        copi_enter(scheduler);            /* overflows here, not half-way into the switch */
+        copi_leave(scheduler);
+    }
     copi_context_switch(&scheduler->stack->context, &scheduler->context,
                         (void *)(uintptr_t)event, final);
 }
@@ -171,7 +175,7 @@ static bool turn_ended(struct scheduler *scheduler, struct process *process,
     case EVENT_WAIT:
     case EVENT_YIELD:
         process->stack = stack;
-        process->home = (uint16_t)scheduler->index;
+        process->home = (uint8_t)scheduler->index;
         break;
     case EVENT_IDLE:
     case EVENT_TURN:

@@ -63,6 +63,15 @@ void copi_processes_each(void (*visit)(struct process *))
             visit(&table.slots[i]);
 }
 
+cop_pid copi_processes_next(size_t *cursor)
+{
+    size_t used = table.slots == NULL ? 0 : atomic_load_explicit(&table.used, memory_order_acquire);
+    cop_pid pid = COP_NO_PID;
+    while (cop_pid_is_none(pid) && *cursor < used)
+        pid.bits = atomic_load_explicit(&table.slots[(*cursor)++].pid, memory_order_acquire);
+    return pid;
+}
+
 size_t copi_processes_count(void)
 {
     return atomic_load_explicit(&table.count, memory_order_relaxed);
@@ -158,16 +167,18 @@ cop_pid copi_slot_pid(const struct process *slot)
 
 void copi_slot_publish(struct process *slot)
 {
+    uint64_t pid = copi_slot_pid(slot).bits;
+    slot->dictionary = NULL;                    /* in the generation's place */
     atomic_fetch_add_explicit(&table.count, 1, memory_order_relaxed);
     atomic_store_explicit(&slot->state, STATE_RUNNABLE, memory_order_relaxed);
     atomic_store_explicit(&slot->incoming, NULL, memory_order_relaxed);
-    atomic_store_explicit(&slot->pid, copi_slot_pid(slot).bits, memory_order_seq_cst);
+    atomic_store_explicit(&slot->pid, pid, memory_order_seq_cst);
 }
 
-void copi_slot_retire(struct scheduler *scheduler, struct process *slot)
+void copi_slot_retire(struct scheduler *scheduler, struct process *slot, cop_pid pid)
 {
     COP_ASSERT(slot->relations.count == 0 && slot->mailbox == NULL && slot->arena == NULL);
-    slot->generation++;
+    slot->generation = (pid.bits >> COPI_INDEX_BITS) + 1;
     atomic_store_explicit(&slot->state, STATE_FREE, memory_order_relaxed);
     copi_slot_give(scheduler, slot);
     if (atomic_fetch_sub_explicit(&table.count, 1, memory_order_acq_rel) == 1)

@@ -14,13 +14,14 @@ struct process *copi_slot_take(struct scheduler *scheduler);
 /* Gives one back that was not published. */
 void copi_slot_give(struct scheduler *scheduler, struct process *slot);
 
-/* The pid that the slot has or is about to have. */
+/* The pid that a free slot's next process has. */
 cop_pid copi_slot_pid(const struct process *slot);
 
 /* Makes the slot a living process, RUNNABLE, whose pid others may find. */
 void copi_slot_publish(struct process *slot);
 
-/* Makes it a free slot again, under its next generation; its incoming stack is closed. */
-void copi_slot_retire(struct scheduler *scheduler, struct process *slot);
+/* Makes it a free slot again, under the generation after that pid's, which it had; its incoming
+ * stack is closed. */
+void copi_slot_retire(struct scheduler *scheduler, struct process *slot, cop_pid pid);
 
 #endif

@@ -217,6 +217,8 @@ cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *messa
         return COP_NO_REF;
     }
     int64_t deadline = delay_ms <= 0 ? copi_now() : copi_deadline(delay_ms);
+    if (deadline == COPI_NEVER)
+        deadline--;                          /* NEVER is said of timers that are not armed */
     cop_ref ref = { copi_pid(self), copi_serial(self) };
     copi_enter(copi_scheduler);
     struct relation_timer *record = (struct relation_timer *)copi_relation_add(
@@ -249,7 +251,7 @@ static struct relation_timer *own_timer(cop_ref ref, const char *function)
 static int64_t milliseconds_left(int64_t deadline)
 {
     int64_t left = deadline - copi_now();
-    return left <= 0 ? 0 : (left + 999999) / 1000000;
+    return left <= 0 ? 0 : (left - 1) / 1000000 + 1;
 }
 
 int64_t cop_cancel_timer(cop_ref timer)

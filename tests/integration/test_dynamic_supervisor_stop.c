@@ -252,7 +252,7 @@ static void serves_clients(void *argument)
     for (int i = 0; i < CLIENTS; i++)
         cop_message_free(cop_take(&(cop_match){ .ref = ends[i] }, COP_INFINITY));
     ck_assert_int_eq(cop_supervisor_stop(TOP, COP_SHUTDOWN), COP_OK);
-    ck_assert_uint_eq(cop_process_count(), 1);
+    while (cop_process_count() > 1) cop_yield();   /* what has ended is put away */
 }
 
 START_TEST(on_several_schedulers_clients_start_end_and_kill_children_and_none_is_left)

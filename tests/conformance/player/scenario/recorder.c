@@ -17,9 +17,12 @@ struct life {
     bool told;             /* its end belongs in the trace: its start was ok */
 };
 
-COP_CALL(starting, { const struct node *node; }, { int n; enum outcome outcome; });
-COP_CALL(terminating, { const struct node *node; int n; const cop_reason *reason; }, COP_EMPTY);
-COP_CALL(look, COP_EMPTY, { size_t events; });
+/* What it is asked, and its answer to all three.  These are plain messages, as in the reference: a
+ * call's monitor would wake the recorder once more, and so change who comes when. */
+COP_MESSAGE(starting, { const struct node *node; });
+COP_MESSAGE(terminating, { const struct node *node; int n; const cop_reason *reason; });
+COP_MESSAGE(look, COP_EMPTY);
+COP_MESSAGE(answer, { struct begun begun; size_t events; });
 
 static const char name[] = "recorder";
 
@@ -44,7 +47,7 @@ static struct place *place_of(struct recorder *recorder, const char *path)
     return place;
 }
 
-static cop_next on_starting(struct recorder *recorder, const struct node *node, cop_pid pid)
+static void on_starting(struct recorder *recorder, const struct node *node, cop_pid pid)
 {
     struct place *place = place_of(recorder, node->path);
     int n = ++place->starts;
@@ -62,36 +65,24 @@ static cop_next on_starting(struct recorder *recorder, const struct node *node, 
               outcome == OUTCOME_OK ? "" : " ",
               outcome == OUTCOME_OK ? "" : outcome_names[outcome]);
     happened(recorder);
-    return cop_reply(starting, .n = n, .outcome = outcome);
+    cop_send(pid, answer, .begun = { .n = n, .outcome = outcome });
 }
 
-static cop_next on_terminating(struct recorder *recorder, const terminating *told)
+static void on_terminating(struct recorder *recorder, const terminating *told, cop_pid pid)
 {
     char *reason = reason_text(told->reason);
     lines_add(&recorder->happened, "terminate %s %d %s", told->node->path, told->n, reason);
     free(reason);
     happened(recorder);
-    return cop_reply(terminating, 0);
+    cop_send(pid, answer, .events = recorder->events);
 }
 
-static cop_next handle_call(void *state, const cop_message *request, cop_from from)
+static void on_down(struct recorder *recorder, const cop_down_message *down)
 {
-    (void)from;
-    struct recorder *recorder = *(struct recorder **)state;
-    const starting *start = cop_get(request, starting);
-    if (start != NULL) return on_starting(recorder, start->node, request->from);
-    if (cop_is(request, look)) return cop_reply(look, .events = recorder->events);
-    return on_terminating(recorder, cop_expect(request, terminating));
-}
-
-static cop_next handle_info(void *state, const cop_message *message)
-{
-    struct recorder *recorder = *(struct recorder **)state;
-    const cop_down_message *down = cop_expect(message, cop_down_message);
     struct life **link = &recorder->lives;
     while (*link != NULL && !cop_ref_equal((*link)->monitor, down->ref)) link = &(*link)->next;
     struct life *life = *link;
-    if (life == NULL) return cop_noreply();
+    if (life == NULL) return;
     *link = life->next;
     if (cop_pid_equal(life->place->pid, down->pid)) life->place->live = false;
     if (life->told) {
@@ -100,6 +91,21 @@ static cop_next handle_info(void *state, const cop_message *message)
         free(reason);
     }
     happened(recorder);
+}
+
+static cop_next handle_info(void *state, const cop_message *message)
+{
+    struct recorder *recorder = *(struct recorder **)state;
+    const starting *start = cop_get(message, starting);
+    const terminating *end = cop_get(message, terminating);
+    if (start != NULL)
+        on_starting(recorder, start->node, message->from);
+    else if (end != NULL)
+        on_terminating(recorder, end, message->from);
+    else if (cop_is(message, look))
+        cop_send(message->from, answer, .events = recorder->events);
+    else
+        on_down(recorder, cop_expect(message, cop_down_message));
     return cop_noreply();
 }
 
@@ -113,30 +119,32 @@ void recorder_start(struct recorder *recorder)
 {
     static const cop_gen_server server = {
         .name = name, .state_size = sizeof(struct recorder *), .init = init,
-        .handle_call = handle_call, .handle_info = handle_info };
+        .handle_info = handle_info };
     cop_started started = cop_gen_server_start_link(&server, .argument = &recorder,
                                                     .argument_size = sizeof recorder);
     cop_must_named(started.error, "starting the recorder");
 }
 
+/* Sends a request, taken over, and waits for the answer. */
+static answer ask(cop_message *request)
+{
+    cop_must(cop_send_message(cop_to(name), request));
+    return *cop_receive_type(answer, COP_INFINITY);
+}
+
 struct begun recorder_starting(const struct node *node)
 {
-    starting_reply reply;
-    cop_must(cop_call_timeout(name, COP_INFINITY, &reply, starting, .node = node));
-    return (struct begun){ .n = reply.n, .outcome = reply.outcome };
+    return ask(cop_new(starting, .node = node)).begun;
 }
 
 void recorder_terminating(const struct node *node, int n, const cop_reason *reason)
 {
-    cop_must(cop_call_timeout(name, COP_INFINITY, NULL, terminating, .node = node, .n = n,
-                              .reason = reason));
+    ask(cop_new(terminating, .node = node, .n = n, .reason = reason));
 }
 
 size_t recorder_look(void)
 {
-    look_reply reply;
-    cop_must(cop_call_timeout(name, COP_INFINITY, &reply, look, 0));
-    return reply.events;
+    return ask(cop_new(look, 0)).events;
 }
 
 const struct place *recorder_live(const struct recorder *recorder, const char *path)

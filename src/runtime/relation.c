@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "../base/assert.h"
+#include "link_order.h"
 #include "mailbox.h"
+#include "node.h"
 #include "scheduler.h"
 
 /* ---- the table ------------------------------------------------------------------------- */
@@ -39,6 +41,8 @@ static void relation_free(struct relation *relation)
 
 void copi_relation_remove(struct process *process, struct relation *relation)
 {
+    if (relation->kind == RELATION_LINK && copi_node.options.deterministic)
+        copi_link_order_remove(copi_pid(process), relation->other.bits);
     copi_hash_remove(&process->relations, &relation->node);
     relation_free(relation);
 }
@@ -62,7 +66,9 @@ static struct relation *link_find(struct process *process, cop_pid peer)
 
 static void link_add(struct process *process, cop_pid peer)
 {
-    copi_relation_add(process, RELATION_LINK, peer.bits, sizeof(struct relation));
+    struct relation *link = copi_relation_add(process, RELATION_LINK, peer.bits, sizeof *link);
+    if (copi_node.options.deterministic)
+        link->other.bits = copi_link_order_add(copi_pid(process), peer);
 }
 
 void copi_link_received(struct process *process, struct signal *signal)
@@ -334,60 +340,52 @@ bool cop_unalias(cop_ref alias)
 /* ---- the end --------------------------------------------------------------------------- */
 
 struct death {
+    struct process *process;
     cop_pid pid;
     const cop_reason *reason;
-    size_t count;
-    cop_pid peers[COPI_HASH_LIST];     /* the first links that were found */
 };
 
-static void tell_link(const struct death *death, cop_pid peer)
+static void tell_link(const struct death *death, const struct relation *relation)
 {
-    copi_signal_send(peer, copi_signal_new(SIGNAL_EXIT_LINKED, death->pid, 0,
-                                           cop_reason_ref(death->reason)));
+    cop_pid peer = { relation->node.key };
+    if (relation->kind == RELATION_LINK && relation->serial == 0)
+        copi_signal_send(peer, copi_signal_new(SIGNAL_EXIT_LINKED, death->pid, 0,
+                                               cop_reason_ref(death->reason)));
 }
 
-/* Keeps the first few for later, tells the rest. */
 static void visit_link(struct hash_node *node, void *context)
 {
-    const struct relation *relation = (struct relation *)node;
-    struct death *death = context;
-    cop_pid peer = { node->key };
-    if (relation->kind != RELATION_LINK || relation->serial != 0)
-        return;
-    if (death->count < COPI_HASH_LIST)
-        death->peers[death->count++] = peer;
-    else
-        tell_link(death, peer);
+    tell_link(context, (struct relation *)node);
 }
 
-/* Which link hears first is not promised.  Scenarios recorded from OTP depend on it all the same
- * when a supervisor is killed, so that a few links, found newest first, hear in OTP's order:
- * there they are a red-black tree by age, which is taken down leaves first, from the left.
- * The oldest is 0; it is the parent. */
-static void tell_links(struct process *process, struct death *death)
+static void visit_in_order(cop_pid peer, void *context)
 {
-    static const uint8_t order[COPI_HASH_LIST][COPI_HASH_LIST] = {
-        { 0 },
-        { 1, 0 },
-        { 0, 2, 1 },
-        { 0, 3, 2, 1 },
-        { 0, 2, 4, 3, 1 },
-        { 0, 2, 5, 4, 3, 1 },
-        { 0, 2, 4, 6, 5, 3, 1 },
-        { 0, 2, 1, 4, 7, 6, 5, 3 },
-    };
-    copi_hash_each(&process->relations, visit_link, death);
-    for (size_t i = 0; i < death->count; i++)
-        tell_link(death, death->peers[death->count - 1 - order[death->count - 1][i]]);
+    const struct death *death = context;
+    tell_link(death, link_find(death->process, peer));
 }
 
-/* Links first, as in OTP: who has got the down message knows that no exit signal is to come. */
+/* Which link hears first is not promised; a deterministic run has OTP's order. */
+static void tell_links(struct death *death)
+{
+    if (copi_node.options.deterministic)
+        copi_link_order_tell(death->pid, visit_in_order, death);
+    else
+        copi_hash_each(&death->process->relations, visit_link, death);
+}
+
+/* Links first, as in OTP: who has got the down message knows that no exit signal is to come.  Then
+ * the watchers, oldest first while the table is a list. */
 void copi_relations_tell(struct process *process, cop_pid pid, const cop_reason *reason)
 {
-    tell_links(process, &(struct death){ .pid = pid, .reason = reason });
-    struct hash_node *node;
+    tell_links(&(struct death){ process, pid, reason });
+    struct hash_node *node, *oldest = NULL;
     while ((node = copi_hash_pop(&process->relations)) != NULL) {
+        node->next = oldest;
+        oldest = node;
+    }
+    while ((node = oldest) != NULL) {
         struct relation *relation = (struct relation *)node;
+        oldest = node->next;
         switch ((enum relation_kind)relation->kind) {
         case RELATION_WATCHER:
             copi_signal_send(relation->other, copi_signal_new(SIGNAL_DOWN, pid, relation->serial,

@@ -34,7 +34,7 @@ enum relation_kind {
 struct relation {
     struct hash_node node;
     uint64_t serial;           /* LINK: of the unlink under way; WATCHER: the watcher's */
-    cop_pid other;             /* MONITOR, WATCHER */
+    cop_pid other;             /* MONITOR, WATCHER; LINK, if deterministic: link_order.h's age */
     uint8_t kind;
     uint8_t block_class;
     uint8_t alias;             /* MONITOR, ALIAS: enum cop_alias_mode */

@@ -1,4 +1,5 @@
 /* test_registry.c - registries: entries, who has them, and when they go. */
+#include <pthread.h>
 #include <stdio.h>
 
 #include "residents.h"
@@ -266,6 +267,8 @@ static void registers_many(void *argument)
         cop_must(cop_registry_register(&rooms, key, .number = i));
     }
     static bool selected[MANY], owned[MANY];
+    memset(selected, 0, sizeof selected);
+    memset(owned, 0, sizeof owned);
     ck_assert_uint_eq(cop_registry_select(&rooms, mark, selected), MANY);
     ck_assert_uint_eq(cop_registry_keys(&rooms, cop_self(), mark, owned), MANY);
     ck_assert_uint_eq(cop_registry_count(&rooms), MANY);
@@ -404,31 +407,54 @@ START_TEST(whatever_way_a_process_ends_its_entries_are_gone_before_its_monitors_
 }
 END_TEST
 
-/* Only what reads: what writes meets the end of the stack in the runtime first. */
+/* Metadata: what registers meets the end of the stack in the runtime's own functions first.  Each
+ * key is a new one, for which memory is allocated under the lock. */
 static void overflows(void *argument)
 {
     static void (*volatile again)(void *) = overflows;
+    static unsigned calls;
     volatile char room[64];
     room[0] = argument != NULL;
-    cop_registry_whereis(&rooms, "hall", NULL);
-    cop_registry_count(&rooms);
+    const char key[] = { (char)('a' + calls % 16), (char)('a' + calls / 16 % 16),
+                         (char)('a' + calls / 256 % 16), (char)('a' + calls / 4096), '\0' };
+    calls++;
+    cop_registry_put_meta(&rooms, key, (cop_registry_value){ 0 });
     again((void *)&room[0]);
     room[1] = 0;
 }
 
-static void registers_until_the_stack_ends(void *argument)
+static void overflows_after(void *argument)
+{
+    volatile char room[*(const size_t *)argument];
+    room[0] = 0;
+    overflows((void *)&room[0]);
+}
+
+/* To the thread that holds it a lock that is left behind is no obstacle. */
+static void *describes_from_another_thread(void *argument)
+{
+    (void)argument;
+    ck_assert_int_eq(cop_registry_put_meta(&rooms, "floor", (cop_registry_value){ 0 }), COP_OK);
+    return NULL;
+}
+
+static void describes_until_the_stack_ends(void *argument)
 {
     (void)argument;
     open_registry(&rooms);
-    trace_end_of("recursion", overflows, NULL);
-    expect_no_entries();
-    takes_lobby(NULL);
+    for (size_t offset = 16; offset <= 256; offset += 16) {
+        trace_reset();
+        trace_end_of("recursion", overflows_after, &offset);
+    }
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, describes_from_another_thread, NULL), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
 }
 
 START_TEST(a_stack_that_overflows_in_a_call_to_the_registry_does_so_before_any_lock_is_held)
 {
     partitioned(_i);
-    expect_story(registers_until_the_stack_ends, "recursion down: crash:stack_overflow\n");
+    expect_story(describes_until_the_stack_ends, "recursion down: crash:stack_overflow\n");
 }
 END_TEST
 

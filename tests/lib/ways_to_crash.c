@@ -10,9 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* ---- ways to crash ------------------------------------------------------------------------
- *
- * Not static, so that a backtrace has their names; not to be seen through by the compiler, which
+/* Not static, so that a backtrace has their names; not to be seen through by the compiler, which
  * would put a trap in place of what can only fail; and not checked by ThreadSanitizer, so that the
  * fault is in them and not in its library. */
 

@@ -13,13 +13,19 @@ ifeq ($(origin CC),default)
 unexport CC
 endif
 
+# The sanitizers want parts of the address space that a kernel may have given to something else
+# (vm.mmap_rnd_bits of 32); without randomisation, where that is allowed, they get them.
+STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
 .PHONY: all run test test-asan test-tsan bench tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
 	@tools/setup.sh build $(SETUP)
 	@ninja -C build
 
-run: all ## a day of the financial application: 10,000 requests while faults strike
+run: ## a day of the financial application: 10,000 requests while faults strike
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build bin/financial
 	build/bin/financial --input examples/financial/day.csv
 
 test: all ## all tests
@@ -28,14 +34,16 @@ test: all ## all tests
 test-asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/setup.sh build-asan -Db_sanitize=address,undefined -Db_lundef=false $(SETUP)
 	@ninja -C build-asan
-	@tools/run_tests.py build-asan $(TESTS)
+	@$(STEADY) tools/run_tests.py build-asan $(TESTS)
 
 test-tsan: ## all tests under ThreadSanitizer
 	@tools/setup.sh build-tsan -Db_sanitize=thread -Db_lundef=false $(SETUP)
 	@ninja -C build-tsan
-	@tools/run_tests.py build-tsan $(TESTS)
+	@$(STEADY) tools/run_tests.py build-tsan $(TESTS)
 
-bench: all ## all benchmarks on one and on two scheduler threads
+bench: ## all benchmarks on one and on two scheduler threads
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build bin/bench
 	@for case in $$(build/bin/bench list); do \
 	    for schedulers in 1 2; do build/bin/bench $$schedulers $$case || exit 1; done; \
 	done

@@ -1,8 +1,8 @@
 /* application.h - the parts of a system, started in order of dependency, stopped in reverse.
  *
  * Concept.  An application is a supervision tree with a name, a list of the applications that it
- * needs, and a say in what happens when its tree ends by itself: a permanent one takes the node with
- * it, a transient one unless the reason is normal, a temporary one never.  OTP: application.
+ * needs, and a say in what happens when its tree ends by itself: a permanent one takes the node
+ * with it, a transient one unless the reason is normal, a temporary one never.  OTP: application.
  *
  *     static const char *const needs[] = { "ledger", NULL };
  *     static const cop_application shop = { .name = "shop", .applications = needs,
@@ -17,9 +17,9 @@
  * so its tree, then the phases.  Stopping: prep_stop, the tree is shut down, stop, and then every
  * process that descends from the application and still lives is killed.  That is who is in its
  * group (cop_group): whom its processes have spawned, and so on, whoever of them has ended; not a
- * child that another application's supervisor has started for it.  When the top process ends by itself,
- * the same is done without the shutting down, and a report tells the reason; a tree that ends is not
- * started again.
+ * child that another application's supervisor has started for it.  When the top process ends by
+ * itself, the same is done without the shutting down, and a report tells the reason; a tree that
+ * ends is not started again.
  *
  * The callbacks run in a process of the application's own, the parent of the top process; one that
  * crashes ends the application with its reason.  The controller is a process that the first load
@@ -49,8 +49,8 @@ typedef struct cop_application {
     /* Starts the top process, linked to the caller; type as given to the start. */
     cop_started (*start)(const struct cop_application *application, enum cop_restart type);
     const char *const *phases;          /* start phases in order, NULL-terminated; or NULL */
-    /* Called for each phase when the tree is up; anything but 0 fails the start, and the tree is shut
-     * down without prep_stop and stop. */
+    /* Called for each phase when the tree is up; anything but 0 fails the start, and the tree is
+     * shut down without prep_stop and stop. */
     int (*start_phase)(const struct cop_application *application, const char *phase);
     void (*prep_stop)(const struct cop_application *application);
     void (*stop)(const struct cop_application *application);
@@ -58,9 +58,9 @@ typedef struct cop_application {
                                          * application's processes are killed; 0: no limit */
 } cop_application;
 
-/* Makes it known.  The struct must stay valid.  0; COP_EALREADY_PRESENT if one of that name is known;
- * COP_EINVAL for one without a name or with phases and no start_phase; COP_ELIMIT for more than
- * COP_GROUP_MAX; COP_ENOMEM. */
+/* Makes it known.  The struct must stay valid.  0; COP_EALREADY_PRESENT if one of that name is
+ * known; COP_EINVAL for one without a name or with phases and no start_phase; COP_ELIMIT for more
+ * than COP_GROUP_MAX; COP_ENOMEM. */
 int cop_application_load(const cop_application *application);
 
 /* Forgets it.  COP_ERUNNING unless it is stopped; COP_ENOT_FOUND. */
@@ -72,8 +72,8 @@ int cop_application_unload(const char *name);
  * Error}}); COP_ENOT_FOUND; COP_EINVAL. */
 cop_started cop_application_start(const char *name, enum cop_restart type);
 
-/* The same, and first, one after the other, whatever it needs and does not run yet.  Error 0 also if
- * all of it runs.  When one fails, those that this call has started are stopped again, and the
+/* The same, and first, one after the other, whatever it needs and does not run yet.  Error 0 also
+ * if all of it runs.  When one fails, those that this call has started are stopped again, and the
  * reason is {Name, Reason}.  COP_ENOT_FOUND with {not_loaded, Name}; COP_EINVAL with {circular,
  * Name} when the needs go round in a circle. */
 cop_started cop_application_ensure_all_started(const char *name, enum cop_restart type);
@@ -99,8 +99,8 @@ typedef struct cop_application_info {
     unsigned group;            /* of its processes */
 } cop_application_info;
 
-/* All that are known: those that are only loaded, in order of loading, then the others in order of
- * start; in one block that the caller frees with cop_free. */
+/* All that are known, in one block that the caller frees with cop_free.  Those that are started
+ * come in the order of their starts. */
 int cop_application_which(cop_application_info **ret_list, size_t *ret_count);
 
 #ifdef __cplusplus

@@ -23,5 +23,6 @@
 #include <coppice/partition_supervisor.h>
 #include <coppice/registry.h>
 #include <coppice/agent.h>
+#include <coppice/application.h>
 
 #endif

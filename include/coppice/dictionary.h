@@ -2,8 +2,8 @@
  *
  * Concept.  Each process has a dictionary of its own, empty at first, from keys (strings) to values
  * (a number or a pointer): for what many functions need and no parameter carries, such as the
- * request that is being served.  It is the process's memory and is gone with it; what a pointer leads
- * to is the program's affair.  OTP: the process dictionary, put/2, get/1, erase/1.
+ * request that is being served.  It is the process's memory and is gone with it; what a pointer
+ * leads to is the program's affair.  OTP: the process dictionary, put/2, get/1, erase/1.
  *
  *     cop_dictionary_put("request", cop_number(17));
  *     cop_value id;

@@ -21,7 +21,10 @@
  * a process has made or taken, and neither sent nor freed, dies with that process; so it
  * must not be handed to another process in any other way than by sending it.
  * Fields are copied as bytes.  A type whose fields own something has a drop
- * function (COP_MESSAGE_WITH), called when the message is freed, read or not.
+ * function (COP_MESSAGE_WITH), called when the message is freed, read or not: by its holder, at its
+ * holder's end, or, if it reached nobody, wherever that was found out, also outside of any process.
+ * It must not wait, nor use what is marked [process]; where no process runs, a crash in it ends the
+ * node.
  *
  * Threads.  Making and sending: any thread.  Receiving: a process. */
 #ifndef COPPICE_MESSAGE_H
@@ -64,8 +67,8 @@ static inline bool cop_ref_equal(cop_ref a, cop_ref b)
 /* [any thread] Prints a pid as <index.generation>; like snprintf. */
 int cop_pid_format(cop_pid pid, char *buffer, size_t size);
 
-/* A name in another directory than the runtime's own: resolve finds its process, or no process; take
- * registers the calling process, as cop_registry_register_value does.  registry.h and
+/* A name in another directory than the runtime's own: resolve finds its process, or no process;
+ * take registers the calling process, as cop_registry_register_value does.  registry.h and
  * partition_supervisor.h make such names.  OTP: {via, Module, Term}. */
 typedef struct cop_via_name {
     cop_pid (*resolve)(const struct cop_via_name *via);                  /* [any thread] */

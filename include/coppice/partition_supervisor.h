@@ -1,7 +1,7 @@
 /* partition_supervisor.h - the same child several times, addressed by key.
  *
- * Concept.  Starts `partitions` children from one spec, numbered from 0, and leads each key to one of
- * them, so that what would be one busy process becomes several.  A lookup is done by the
+ * Concept.  Starts `partitions` children from one spec, numbered from 0, and leads each key to one
+ * of them, so that what would be one busy process becomes several.  A lookup is done by the
  * caller on shared memory, without a lock.  Elixir: PartitionSupervisor.
  *
  *     static const cop_child_spec counter_spec = COP_CHILD_SERVER(counter);
@@ -38,8 +38,8 @@ typedef struct cop_partition_supervisor {
     void (*with_argument)(cop_child_spec *spec, unsigned partition);
 } cop_partition_supervisor;
 
-/* Start functions, and for spec tables.  As cop_supervisor_start_opt; COP_EINVAL also for no name, no
- * child, or more than COP_PARTITIONS_MAX partitions. */
+/* Start functions, and for spec tables.  As cop_supervisor_start_opt; COP_EINVAL also for no name,
+ * no child, or more than COP_PARTITIONS_MAX partitions. */
 cop_started cop_partition_supervisor_start_opt(const cop_partition_supervisor *supervisor,
                                                const cop_start_options *options);
 #define cop_partition_supervisor_start_link(supervisor_, ...)                            \
@@ -53,8 +53,8 @@ cop_started cop_child_partition_supervisor(const void *module, const void *argum
 
 /* ---- routing --------------------------------------------------------------------------- */
 
-/* [any thread] The process that a key leads to: the one whose number is the key modulo the partitions
- * that run; COP_NO_PID while that one is being restarted, or if there are none. */
+/* [any thread] The process that a key leads to: the one whose number is the key modulo the
+ * partitions that run; COP_NO_PID while that one is being restarted, or if there are none. */
 cop_pid cop_partition_supervisor_whereis(const cop_partition_supervisor *supervisor, uint64_t key);
 
 /* cop_partition(supervisor, key): the same as a destination, which may stand wherever a pid may. */
@@ -74,10 +74,10 @@ unsigned cop_partition_supervisor_partitions(const cop_partition_supervisor *sup
 /* ---- the supervisor -------------------------------------------------------------------- */
 
 /* Changes how many run, 0 up to the number that it was started with: stops the highest, or
- * starts them again.  *ret_before, if not NULL, is the number before.  Children must not be temporary:
- * their specs are forgotten with them.  COP_EINVAL: more than it was started with; COP_ENOPROC;
- * COP_EFAILED: one does not start, and the keys stay with those that ran before; COP_ENOT_FOUND:
- * a temporary one.  Elixir: resize!/2. */
+ * starts them again.  *ret_before, if not NULL, is the number before.  Children must not be
+ * temporary: their specs are forgotten with them.  COP_EINVAL: more than it was started with;
+ * COP_ENOPROC; COP_EFAILED: one does not start, and the keys stay with those that ran before;
+ * COP_ENOT_FOUND: a temporary one.  Elixir: resize!/2. */
 int cop_partition_supervisor_resize(const cop_partition_supervisor *supervisor, unsigned partitions,
                                     unsigned *ret_before);
 

@@ -173,6 +173,10 @@ cop_ref cop_monitor_opt(cop_dest target, enum cop_alias_mode alias);
 bool cop_demonitor(cop_ref ref);
 bool cop_demonitor_flush(cop_ref ref);
 
+/* [process] Whether a monitor that this process made is still on.  Once it is not, all that its
+ * reference will ever bring is in the mailbox.  OTP: process_info(self(), monitors). */
+bool cop_is_monitoring(cop_ref ref);
+
 /* [process] A reference that others can send to instead of the pid (cop_to takes
  * it); once it is inactive, messages sent through it are dropped before they reach
  * the mailbox.  Mode: COP_ALIAS_EXPLICIT or COP_ALIAS_REPLY.  unalias returns
@@ -218,8 +222,8 @@ unsigned cop_group(void);
  * COP_GROUP_MAX. */
 int cop_join_group(unsigned group);
 
-/* [any thread] The living processes of a group, in no order: the first `room` of them go to ret_pids;
- * returns how many there are.  Looks at every process there is. */
+/* [any thread] The living processes of a group, in no order: the first `room` of them go to
+ * ret_pids; returns how many there are.  Looks at every process there is. */
 size_t cop_group_members(unsigned group, cop_pid *ret_pids, size_t room);
 
 /* ---- labels ---------------------------------------------------------------------------- */

@@ -8,12 +8,12 @@
  *     static const cop_registry rooms = { .name = "rooms" };             // a child of a supervisor
  *
  *     cop_registry_register(&rooms, "lobby");
- *     cop_call(cop_via(&rooms, "lobby"), &reply, get);                   // usable wherever a pid is
+ *     cop_call(cop_via(&rooms, "lobby"), &reply, get);          // usable wherever a pid is
  *
- * Life cycle.  Started under a supervisor, as a child, before those that use it.  A process that has
- * registered is linked to the registry until its last entry is gone: if the registry ends, so does it,
- * unless it traps exits or the registry ends with normal.  Functions on a registry that does not run
- * return COP_ENOPROC or find nothing.  A registry is known by its name, so the
+ * Life cycle.  Started under a supervisor, as a child, before those that use it.  A process that
+ * has registered is linked to the registry until its last entry is gone: if the registry ends, so
+ * does it, unless it traps exits or the registry ends with normal.  Functions on a registry that
+ * does not run return COP_ENOPROC or find nothing.  A registry is known by its name, so the
  * struct may be a copy; its name and its listeners must last while it runs.
  *
  * Threads.  Registering, unregistering, locking: [process].  Lookups and metadata: [any thread].  A
@@ -35,7 +35,7 @@ typedef struct cop_registry {
     const char *name;                /* required; it is found and registered by it */
     enum cop_registry_keys keys;
     unsigned partitions;             /* locks that the keys are spread over; 0: one a scheduler */
-    const char *const *listeners;    /* names that get cop_registry_event; NULL-terminated, or NULL */
+    const char *const *listeners;    /* names that get cop_registry_event, then NULL; or NULL */
 } cop_registry;
 
 /* [process] [may block] Start functions, and for spec tables.  COP_EINVAL: no name, unknown keys,
@@ -65,8 +65,8 @@ int cop_registry_register_value(const cop_registry *registry, const char *key,
 #define cop_registry_register(registry_, key_, ...)                                      \
     cop_registry_register_value((registry_), (key_), (cop_registry_value){ __VA_ARGS__ }, NULL)
 
-/* [process] Takes all of the caller's own entries for the key away, or those with that value; 0 also if
- * there are none.  COP_ENOPROC, COP_EINVAL, COP_EOUTSIDE.  Elixir: unregister/2,
+/* [process] Takes all of the caller's own entries for the key away, or those with that value; 0
+ * also if there are none.  COP_ENOPROC, COP_EINVAL, COP_EOUTSIDE.  Elixir: unregister/2,
  * unregister_match/3. */
 int cop_registry_unregister(const cop_registry *registry, const char *key);
 int cop_registry_unregister_value(const cop_registry *registry, const char *key,
@@ -98,8 +98,8 @@ cop_pid cop_registry_whereis(const cop_registry *registry, const char *key,
                              cop_registry_value *ret_value);
 
 /* [any thread] Calls visit for each entry of the key, in order of registration, in the caller; the
- * entries are those at the time of the call, and no lock is held, so visit may do anything.  Returns
- * how many.  This is how to publish: send from visit.  Elixir: dispatch/3, lookup/2. */
+ * entries are those at the time of the call, and no lock is held, so visit may do anything.
+ * Returns how many.  This is how to publish: send from visit.  Elixir: dispatch/3, lookup/2. */
 typedef void cop_registry_visit(const cop_registry_entry *entry, void *context);
 size_t cop_registry_dispatch(const cop_registry *registry, const char *key,
                              cop_registry_visit *visit, void *context);
@@ -122,7 +122,8 @@ size_t cop_registry_count_key(const cop_registry *registry, const char *key);
  *
  *     cop_gen_server_start_link(&room, .via = COP_VIA(&rooms, "lobby"));
  *
- * A start gives COP_EALREADY_STARTED with the holder, or COP_ENOPROC.  Elixir: {:via, Registry, _}. */
+ * A start gives COP_EALREADY_STARTED with the holder, or COP_ENOPROC.
+ * Elixir: {:via, Registry, _}. */
 cop_pid cop_registry_resolve(const cop_via_name *via);
 int cop_registry_take(const cop_via_name *via, cop_pid *ret_holder);
 #define COP_VIA(registry_, key_, ...)                                                    \

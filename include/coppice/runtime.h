@@ -6,7 +6,10 @@
  *
  * Crash containment owns SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT while it runs:
  * in a process's code they end that process; anywhere else, and in the middle of the
- * runtime's own work, they end the node with one report on stderr. */
+ * runtime's own work, they end the node with one report on stderr.
+ *
+ * A process may fork(2); the child must exec or _exit, and it dies of what would be a crash here.
+ * No function of the library may be called in a signal handler. */
 #ifndef COPPICE_RUNTIME_H
 #define COPPICE_RUNTIME_H
 

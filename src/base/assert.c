@@ -64,6 +64,15 @@ void copi_misused(const char *function, const char *what)
     end(&line);
 }
 
+void copi_no_memory(const char *what)
+{
+    struct line line = { .size = 0 };
+    append(&line, "coppice: no memory for ");
+    append(&line, what);
+    append(&line, ": the node ends");
+    end(&line);
+}
+
 void copi_broken(const char *what, const char *file, int line_number)
 {
     struct line line = { .size = 0 };

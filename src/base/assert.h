@@ -12,6 +12,9 @@ __attribute__((noreturn, cold)) void copi_broken(const char *what, const char *f
 /* Ends the node with "coppice: FUNCTION WHAT": the program called a function as it must not. */
 __attribute__((noreturn, cold)) void copi_misused(const char *function, const char *what);
 
+/* Ends the node with "coppice: no memory for WHAT", which it cannot go on without. */
+__attribute__((noreturn, cold)) void copi_no_memory(const char *what);
+
 #define COP_ASSERT(condition_)                                                           \
     (__builtin_expect(!!(condition_), 1) ? (void)0                                       \
                                          : copi_broken(#condition_, __FILE__, __LINE__))

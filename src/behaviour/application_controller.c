@@ -5,8 +5,8 @@
  *       ^                   |                  |                   |
  *       +------ over -------+------ over ------+------- over ------+
  *
- * The requests for one application wait in a queue; the first one is served when the state is LOADED
- * or RUNNING, and stays the first until it is answered. */
+ * The requests for one application wait in a queue; the first one is served when the state is
+ * LOADED or RUNNING, and stays the first until it is answered. */
 #include "application.h"
 
 #include <assert.h>
@@ -27,10 +27,11 @@ struct waiting {
 };
 
 struct record {
-    struct record *next;                  /* in order of loading, or of the last start */
+    struct record *next;                  /* those that run: in order of their starts */
     cop_application_info info;
-    cop_ref master;                       /* its monitor, unless LOADED */
-    cop_pid master_pid;
+    cop_pid master;                       /* unless LOADED */
+    bool is_over;                         /* it has said its last word: */
+    cop_started last;                     /* owns its reason */
     struct waiting *first;
 };
 
@@ -51,8 +52,8 @@ static struct record **place_by_name(struct controller *controller, const char *
 
 static struct record *by_master(const struct controller *controller, cop_pid master)
 {
-    struct record *record = controller->first;
-    while (record != NULL && !cop_pid_equal(record->master_pid, master)) record = record->next;
+    struct record *record = cop_pid_is_none(master) ? NULL : controller->first;
+    while (record != NULL && !cop_pid_equal(record->master, master)) record = record->next;
     return record;
 }
 
@@ -77,7 +78,6 @@ static void append(struct controller *controller, struct record *record)
     *end = record;
 }
 
-/* Those that are not LOADED come last, in order of their starts. */
 static void move_to_end(struct controller *controller, struct record *record)
 {
     struct record **place = place_by_name(controller, record->info.application->name);
@@ -128,10 +128,11 @@ static bool spawn_master(struct record *record)
 {
     const struct application_life life = { record->info.application, record->info.type,
                                            record->info.group };
-    const cop_spawn_options options = { .monitor = true, .ret_ref = &record->master,
-                                        .trap_exit = true, .label = "application_master" };
-    record->master_pid = cop_spawn_opt(copi_application_master, &life, sizeof life, &options);
-    return !cop_pid_is_none(record->master_pid);
+    cop_ref monitor;
+    const cop_spawn_options options = { .monitor = true, .ret_ref = &monitor, .trap_exit = true,
+                                        .label = "application_master" };
+    record->master = cop_spawn_opt(copi_application_master, &life, sizeof life, &options);
+    return !cop_pid_is_none(record->master);
 }
 
 /* Serves the first request, a start, of one that does not run: begins the start, or refuses it. */
@@ -172,7 +173,7 @@ static void serve(struct controller *controller, struct record *record)
             answer_done(take_first(record).from, COP_ENOT_FOUND);
         } else {
             record->info.state = COP_APPLICATION_STOPPING;
-            cop_send(record->master_pid, copi_application_down, 0);
+            cop_send(record->master, copi_application_down, 0);
         }
     }
 }
@@ -215,22 +216,20 @@ static void ended(struct controller *controller, const struct record *record, co
     cop_spawn_opt(end_node, NULL, 0, &(cop_spawn_options){ .label = "application_halt" });
 }
 
-/* The master's last word, or its end without one.  The reason is borrowed, or NULL. */
-static void over(struct controller *controller, struct record *record, int error,
-                 const cop_reason *reason)
+/* The master has ended, the last of the application's processes.  Takes the reason over. */
+static void over(struct controller *controller, struct record *record, cop_started last)
 {
     enum cop_application_state state = record->info.state;
     cop_pid top = record->info.top;
-    cop_demonitor_flush(record->master);
     record->info.state = COP_APPLICATION_LOADED;
-    record->info.top = record->master_pid = COP_NO_PID;
+    record->info.top = record->master = COP_NO_PID;
+    record->is_over = false;
     if (state == COP_APPLICATION_STARTING) {
-        if (reason != NULL) cop_reason_ref(reason);
-        answer_started(take_first(record).from, error, COP_NO_PID, reason);
-    } else if (state == COP_APPLICATION_STOPPING) {
-        answer_done(take_first(record).from, COP_OK);
+        answer_started(take_first(record).from, last.error, COP_NO_PID, last.reason);
     } else {
-        ended(controller, record, top, reason);
+        if (state == COP_APPLICATION_STOPPING) answer_done(take_first(record).from, COP_OK);
+        else ended(controller, record, top, last.reason != NULL ? last.reason : COP_NORMAL);
+        cop_reason_unref(last.reason);
     }
     serve(controller, record);
 }
@@ -246,8 +245,7 @@ static cop_next load(struct controller *controller, const cop_application *appli
     struct record *record = cop_alloc(sizeof *record);
     record->info.application = application;
     record->info.group = group;
-    record->next = controller->first;          /* before those that run */
-    controller->first = record;
+    append(controller, record);
     return copi_answer_error(COP_OK);
 }
 
@@ -315,17 +313,22 @@ static cop_next handle_cast(void *state, const cop_message *message)
         started(state, record, up->top);
         return cop_noreply();
     }
-    const copi_application_over *last = cop_expect(message, copi_application_over);
-    over(state, record, last->started.error, last->started.reason);
+    record->is_over = true;
+    record->last = cop_expect(message, copi_application_over)->started;
+    if (record->last.reason != NULL) cop_reason_ref(record->last.reason);
     return cop_noreply();
 }
 
-/* A master that was killed. */
+/* A master has ended; without a last word if it was killed. */
 static cop_next handle_info(void *state, const cop_message *message)
 {
     const cop_down_message *down = cop_get(message, cop_down_message);
     struct record *record = down != NULL ? by_master(state, down->pid) : NULL;
-    if (record != NULL) over(state, record, COP_EFAILED, down->reason);
+    if (record == NULL) return cop_noreply();
+    cop_started last = record->last;
+    if (!record->is_over)
+        last = (cop_started){ COP_EFAILED, COP_NO_PID, cop_reason_ref(down->reason) };
+    over(state, record, last);
     return cop_noreply();
 }
 

@@ -3,7 +3,8 @@
  *     runner     start the top, phases --> up --> the top ends, or stop is asked for --> over
  *                       |                         prep_stop, shutdown of the top, stop
  *                       +-- failed: over
- *     master     passes up on; after over, or the runner's end, kills who is left and passes over on
+ *     master     passes up on; after over, or the runner's end, kills who is left and passes over
+ * on
  *
  * The master waits for nothing that a program could keep from happening, but for the end of
  * processes that were killed. */
@@ -77,7 +78,8 @@ static cop_started start_top(const struct application_life *life)
     if (started.error == COP_OK) started.reason = cop_reason_atom("bad_return_value");
     else if (started.error == COP_EALREADY_STARTED && has_pid)
         started.reason = copi_start_failure(&started);
-    else if (started.reason == NULL) started.reason = cop_reason_atom(cop_error_name(started.error));
+    else if (started.reason == NULL)
+        started.reason = cop_reason_atom(cop_error_name(started.error));
     return (cop_started){ COP_EFAILED, COP_NO_PID, started.reason };
 }
 

@@ -13,7 +13,8 @@ static _Atomic(struct directory_record *) *chain_of(struct directory *directory,
     return &directory->chains[hash % DIRECTORY_CHAINS];
 }
 
-/* Acquire on every step: pairs with the release in add, so that who finds a record sees its name. */
+/* Acquire on every step: pairs with the release in add, so that who finds a record sees its name.
+ *  */
 static struct directory_record *next_named(struct directory_record *record, uint64_t hash,
                                            const char *name)
 {

@@ -17,8 +17,8 @@
 
 enum { DIRECTORY_CHAINS = 64 };
 
-/* Embedded first in the user's record.  All but `next`, `holder` and `taken` is constant once others
- * can see it. */
+/* Embedded first in the user's record.  All but `next`, `holder` and `taken` is constant once
+ * others can see it. */
 struct directory_record {
     _Atomic(struct directory_record *) next;
     uint64_t hash;
@@ -38,8 +38,8 @@ struct directory {
 /* [any thread] The record that is open under that name, or NULL. */
 struct directory_record *copi_directory_find(struct directory *directory, const char *name);
 
-/* [process] Opens the name's record with `parts` parts for the calling process; make makes one, with
- * everything but the directory's part set, or NULL.  It can be found only after
+/* [process] Opens the name's record with `parts` parts for the calling process; make makes one,
+ * with everything but the directory's part set, or NULL.  It can be found only after
  * copi_directory_publish, so that the caller can set it up.  0, COP_ENOMEM, or
  * COP_EALREADY_STARTED with the holder's pid. */
 int copi_directory_open(struct directory *directory, const char *name, unsigned parts,

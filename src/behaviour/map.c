@@ -34,7 +34,8 @@ static void push(struct map *map, struct map_node *node)
 static void grow(struct map *map)
 {
     if (map->bits == BITS_MAX) return;
-    struct map larger = { .count = map->count, .bits = map->bits == 0 ? BITS_FIRST : map->bits + 1 };
+    struct map larger = { .count = map->count };
+    larger.bits = map->bits == 0 ? BITS_FIRST : map->bits + 1;
     larger.chains = calloc(chain_count(&larger), sizeof *larger.chains);
     if (larger.chains == NULL) return;
     for (size_t i = 0; i < chain_count(map); i++) {

@@ -1,8 +1,8 @@
 /* map.h - an intrusive hash map for memory that processes share: 64-bit keys, nodes of the caller.
  *
  * table.h lives in one process's memory and asserts; this one lives in malloc's and does nothing
- * that could end the process that works on it, because that process holds a lock.  Several nodes may
- * have one key; the caller tells them apart.  An empty map is all zeroes and has no memory.
+ * that could end the process that works on it, because that process holds a lock.  Several nodes
+ * may have one key; the caller tells them apart.  An empty map is all zeroes and has no memory.
  * Nothing fails: a map that can't grow has longer chains.
  *
  * Threads: under the lock of its owner. */

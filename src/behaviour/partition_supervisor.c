@@ -16,8 +16,9 @@
 #include "directory.h"
 #include "table.h"
 
-/* What is shared.  Each word stands for itself, so every access is relaxed but those to pids: who reads a
- * pid (acquire) sees what its start had done before (release). */
+/* What is shared.  Each word stands for itself, so relaxed would do, but for two: who reads a pid
+ * (acquire) sees what its start had done before (release); and those who resize at once must agree
+ * on which of their numbers is the last (seq_cst, in resize). */
 struct partition_record {
     struct directory_record record;   /* parts: the children */
     _Atomic unsigned wanted;          /* how many are to run; the rest is not started */
@@ -105,7 +106,8 @@ static struct pool *pool_new(const cop_partition_supervisor *supervisor, unsigne
 {
     struct pool *pool = cop_alloc(sizeof *pool + parts * sizeof pool->partitions[0]);
     pool->record = open_record(supervisor->name, parts);
-    copi_spec_copy(&pool->child, supervisor->child, cop_alloc(copi_spec_room(supervisor->child) + 1));
+    void *room = cop_alloc(copi_spec_room(supervisor->child) + 1);     /* it may be 0 */
+    copi_spec_copy(&pool->child, supervisor->child, room);
     pool->with_argument = supervisor->with_argument;
     for (unsigned i = 0; i < parts; i++)
         pool->partitions[i] = (struct partition){ pool, i };

@@ -1,7 +1,8 @@
 /* registry.c - registries: their process, and what others do on their tables.
  *
  * The process opens the table, closes it when it ends, and keeps the keys' locks, for which
- * somebody has to wait; all else is done by whoever asks, in registry_table.c and registry_read.c. */
+ * somebody has to wait; all else is done by whoever asks, in registry_table.c and
+ * registry_read.c. */
 #include <coppice/registry.h>
 
 #include <stdlib.h>
@@ -152,14 +153,15 @@ static void tell(const char *const *listeners, const cop_registry_event *event)
 static cop_registry_event event_of(const struct registry_table *table, const char *key,
                                    cop_registry_value value)
 {
-    cop_registry_event event = { .registry = table->record.name, .pid = cop_self(), .value = value };
+    cop_registry_event event = {
+        .registry = table->record.name, .pid = cop_self(), .value = value };
     size_t length = strnlen(key, sizeof event.key - 1);
     memcpy(event.key, key, length);
     return event;
 }
 
-/* Tells the listeners and frees the entries.  Without memory for a message the caller ends, and what
- * is left is lost; the table knows nothing of it any more. */
+/* Tells the listeners and frees the entries.  Without memory for a message the caller ends, and
+ * what is left is lost; the table knows nothing of it any more. */
 static void tell_and_free(const struct registry_table *table, const struct registry_taken *taken,
                           bool owner_ended)
 {
@@ -196,8 +198,9 @@ int cop_registry_register_value(const cop_registry *registry, const char *key,
         if (error == COP_EALREADY_STARTED && ret_holder != NULL) *ret_holder = added.holder;
         return error;
     }
+    /* If the registry has just ended, so have its entries. */
     if (!cop_pid_is_none(added.link)) error = cop_link(added.link);
-    if (error != COP_OK) return error;     /* the registry has just ended, and its entries with it */
+    if (error != COP_OK) return error;
     cop_registry_event event = event_of(table, key, value);
     event.registered = true;
     tell(added.listeners, &event);
@@ -284,8 +287,8 @@ static void room_free(void *block, bool in_process)
     else free(block);
 }
 
-/* Reads into a room on the stack, or, as often as it does not fit, into one of twice the bytes that it
- * needed.  In a process the room is the process's, for visit may end it. */
+/* Reads into a room on the stack, or, as often as it does not fit, into one of twice the bytes that
+ * it needed.  In a process the room is the process's, for visit may end it. */
 static size_t visit_all(const struct reader *reader, cop_registry_visit *visit, void *context)
 {
     cop_registry_entry few[32];

@@ -1,7 +1,8 @@
 /* registry_lock.h - the keys' locks of a registry, in its process: who has one, who waits.
  *
- * A lock exists while somebody has it or waits for it.  Its waiters are a list: the first one has the lock
- * and has been answered, the others have not.  Each is monitored; who ends leaves the list. */
+ * A lock exists while somebody has it or waits for it.  Its waiters are a list: the first one has
+ * the lock and has been answered, the others have not.  Each is monitored; who ends leaves the
+ * list. */
 #ifndef COPI_REGISTRY_LOCK_H
 #define COPI_REGISTRY_LOCK_H
 

@@ -14,7 +14,8 @@ static void copy(struct snapshot *room, const struct registry_entry *entry, cons
     if (room->need > room->size) return;
     if (text == NULL) {
         room->texts += text_size;
-        text = memcpy((char *)room->entries + room->size - room->texts, entry->key->text, text_size);
+        char *place = (char *)room->entries + room->size - room->texts;
+        text = memcpy(place, entry->key->text, text_size);
     }
     room->entries[room->count++] = (cop_registry_entry){ entry->pid, entry->value, text };
 }

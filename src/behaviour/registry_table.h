@@ -1,7 +1,7 @@
 /* registry_table.h - a registry's entries, in memory that all processes share.
  *
- * An entry stands in two lists: that of its key, which lookups read, and that of its member, the process
- * that made it.  Keys and members are spread over partitions, each with a lock for its
+ * An entry stands in two lists: that of its key, which lookups read, and that of its member, the
+ * process that made it.  Keys and members are spread over partitions, each with a lock for its
  * keys and one for its members.
  *
  *     keys shelf:     "lobby" -> entry <-> entry <-> entry        in order of registration
@@ -126,8 +126,8 @@ int copi_registry_set_value(struct registry_table *table, const char *key,
 
 /* ---- reading --------------------------------------------------------------------------- */
 
-/* Entries are copied under the lock, with their keys' texts, into the reader's room: entries from its
- * start, texts from its end.  If need is larger than the room afterwards, it is incomplete. */
+/* Entries are copied under the lock, with their keys' texts, into the reader's room: entries from
+ * its start, texts from its end.  If need is larger than the room afterwards, it is incomplete. */
 struct snapshot {
     cop_registry_entry *entries;
     size_t size;                       /* bytes of the room */

@@ -1,4 +1,5 @@
-/* sys.c - the caller's side of sys.h: a request, the wait for the reply, a copy of what it holds. */
+/* sys.c - the caller's side of sys.h: a request, the wait for the reply, a copy of what it holds.
+ * */
 #include "sys.h"
 
 #include <string.h>

@@ -49,6 +49,13 @@ static void land(ucontext_t *user, struct context *context, void *value)
     context->landed = true;
 }
 
+/* raise() sends to the thread that calls it: that is its own fault, as an instruction's is. */
+static bool is_from_outside(const siginfo_t *info)
+{
+    bool raised = info->si_code == SI_TKILL || info->si_signo == SIGABRT;
+    return info->si_code <= 0 && !(raised && info->si_pid == getpid());
+}
+
 COPI_UNCHECKED static void on_fault(int signal, siginfo_t *info, void *context)
 {
     ucontext_t *user = context;
@@ -56,7 +63,7 @@ COPI_UNCHECKED static void on_fault(int signal, siginfo_t *info, void *context)
     struct fault fault = {
         .signal = signal,
         .code = info->si_code,
-        .from_outside = info->si_code <= 0 && !(signal == SIGABRT && info->si_pid == getpid()),
+        .from_outside = is_from_outside(info),
         .address = signal == SIGABRT || info->si_code <= 0 ? NULL : info->si_addr,
         .pc = (void *)(uintptr_t)registers[REG_RIP],
         .sp = (void *)(uintptr_t)registers[REG_RSP],
@@ -68,11 +75,10 @@ COPI_UNCHECKED static void on_fault(int signal, siginfo_t *info, void *context)
         land(user, target, value);
         return;
     }
-    /* Die of it: the instruction faults again, abort() goes on; a signal from outside is sent
-     * again. */
+    /* Die of it: the instruction faults again; a signal that was sent is sent again. */
     struct sigaction standard = { .sa_handler = SIG_DFL };
     sigaction(signal, &standard, NULL);
-    if (fault.from_outside)
+    if (info->si_code <= 0)
         raise(signal);
 }
 

@@ -18,7 +18,7 @@
 struct fault {
     int signal;
     int code;             /* si_code */
-    bool from_outside;    /* sent by another operating-system process, or by kill(2) */
+    bool from_outside;    /* sent by kill(2), not by raise(3) in this thread */
     const void *address;  /* si_addr of a memory or arithmetic fault, else NULL */
     void *pc, *sp, *fp;   /* the interrupted code's */
 };

@@ -1,11 +1,11 @@
 /* family.c - see family.h.
  *
  * A process's parent and group are read by others without a lock, while it may end and its slot be
- * given to another process.  Reader: pid, field, pid again; the field counts if both pids are the one
- * that is meant.  Partner: the birth of a successor, which writes the field after the old pid was
- * cleared.  The field's store is a release and its load an acquire, so whoever reads a successor's
- * value also sees, in the second look, that the old pid is gone; with anything weaker the second
- * look could still give the old pid. */
+ * given to another process.  Reader: pid, field, pid again; the field counts if both pids are the
+ * one that is meant.  Partner: the birth of a successor, which writes the field after the old pid
+ * was cleared.  The field's store is a release and its load an acquire, so whoever reads a
+ * successor's value also sees, in the second look, that the old pid is gone; with anything weaker
+ * the second look could still give the old pid. */
 #include "family.h"
 
 #include "../base/assert.h"

@@ -13,25 +13,28 @@
  * look crosswise: the sender writes incoming and reads state (copi_wake), the receiver writes
  * state (RUNNING, in scheduler.c) and reads incoming.  With anything weaker both could miss
  * the other's write, and a message would lie unseen in a process that nobody wakes. */
-void copi_signal_send(cop_pid target, struct signal *signal)
+bool copi_signal_push(cop_pid target, struct signal *signal)
 {
     struct process *process = copi_process_alive(target);
     signal->target = target.bits;
-    if (process == NULL) {
-        copi_signal_dead(signal);
-        return;
-    }
+    if (process == NULL)
+        return false;
     struct signal *head = atomic_load_explicit(&process->incoming, memory_order_relaxed);
     do {
-        if (head == COPI_CLOSED) {
-            copi_signal_dead(signal);
-            return;
-        }
+        if (head == COPI_CLOSED)
+            return false;
         signal->next = head;
     } while (!atomic_compare_exchange_weak_explicit(&process->incoming, &head, signal,
                                                     memory_order_seq_cst, memory_order_relaxed));
     if (head == NULL)
         copi_wake(process);
+    return true;
+}
+
+void copi_signal_send(cop_pid target, struct signal *signal)
+{
+    if (!copi_signal_push(target, signal))
+        copi_signal_dead(signal);
 }
 
 void copi_signal_dead(struct signal *signal)
@@ -104,6 +107,20 @@ static const cop_reason *exit_received(struct process *process, struct signal *s
     return death;
 }
 
+/* A message that is not for the mailbox is the process's until drain frees it, outside of the
+ * runtime's own work: its drop function is the program's. */
+static void refuse(struct process *process, struct signal *signal)
+{
+    copi_message_own(process, signal);
+    signal->flags |= SIGNAL_REFUSED;
+}
+
+static void free_refused(struct process *process)
+{
+    while (process->owned != NULL && (process->owned->flags & SIGNAL_REFUSED) != 0)
+        copi_signal_free(process->owned);
+}
+
 static void message_received(struct process *process, struct signal *signal)
 {
     if (signal->flags & SIGNAL_FROM_TIMER) {
@@ -111,9 +128,10 @@ static void message_received(struct process *process, struct signal *signal)
             copi_relation_find(process, RELATION_TIMER, signal->message.ref);
         if (timer != NULL)
             copi_relation_remove(process, timer);
+        signal->flags &= (uint8_t)~SIGNAL_FROM_TIMER;   /* it may be passed on, as a request too */
     }
     if (signal->alias != 0 && !copi_alias_accepts(process, signal->alias))
-        copi_signal_free(signal);
+        refuse(process, signal);
     else
         append(process, signal);
 }
@@ -129,8 +147,11 @@ static void timer_done_received(struct process *process, struct signal *signal)
 /* Handles one signal; returns a reason to die, owned, or NULL. */
 static const cop_reason *receive(struct process *process, struct signal *signal)
 {
-    if (signal->target != copi_pid(process).bits) {
-        copi_signal_dead(signal);   /* meant for the slot's former process */
+    if (signal->target != copi_pid(process).bits) {   /* meant for the slot's former process */
+        if (signal->kind == SIGNAL_MESSAGE)
+            refuse(process, signal);
+        else
+            copi_signal_dead(signal);
         return NULL;
     }
     switch ((enum signal_kind)signal->kind) {
@@ -188,6 +209,7 @@ void copi_mailbox_drain(struct process *process)
     if (death != NULL)
         copi_exit_by_signal(death);
     COP_ASSERT(process->pending == NULL);
+    free_refused(process);
 }
 
 struct signal *copi_mailbox_first(struct process *process)
@@ -271,29 +293,30 @@ void copi_mailbox_mark(struct process *process, uint64_t serial)
 
 /* ---- the end --------------------------------------------------------------------------- */
 
-static void free_list(struct signal *list, void (*end)(struct signal *))
+void copi_mailbox_free(struct process *process)
 {
-    while (list != NULL) {
-        struct signal *next = list->next;
-        end(list);
-        list = next;
+    while (process->mailbox != NULL) {
+        struct signal *signal = detach(process, &process->mailbox);
+        copi_message_own(process, signal);      /* until it is free: a drop function may crash */
+        copi_signal_free(signal);
     }
 }
 
-void copi_mailbox_free(struct process *process)
+static void all_dead(struct signal *list)
 {
-    free_list(process->mailbox, copi_signal_free);
-    process->mailbox = NULL;
-    process->mailbox_end = &process->mailbox;
-    process->mailbox_length = 0;
+    while (list != NULL) {
+        struct signal *next = list->next;
+        copi_signal_dead(list);
+        list = next;
+    }
 }
 
 void copi_mailbox_close(struct process *process)
 {
     struct signal *pending = process->pending;
     process->pending = NULL;
-    free_list(pending, copi_signal_dead);
-    free_list(take_incoming(process, COPI_CLOSED), copi_signal_dead);
+    all_dead(pending);
+    all_dead(take_incoming(process, COPI_CLOSED));
 }
 
 /* ---- the public side ------------------------------------------------------------------- */

@@ -9,7 +9,11 @@
 
 #include "process.h"
 
-/* [any thread] Sends a signal to whoever has that pid; to the dead, it is answered or freed. */
+/* [any thread] Pushes a signal to whoever has that pid and wakes it; false if it is dead, and the
+ * signal is still the caller's. */
+bool copi_signal_push(cop_pid target, struct signal *signal);
+
+/* [any thread] The same; to the dead, it is answered or freed. */
 void copi_signal_send(cop_pid target, struct signal *signal);
 
 /* [process] Handles everything that has arrived.  Ends the process if a signal is deadly. */

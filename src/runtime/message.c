@@ -60,7 +60,8 @@ struct signal *copi_signal_new(enum signal_kind kind, cop_pid from, uint64_t ser
                      : kind == SIGNAL_DOWN                             ? sizeof(cop_down_message)
                                                                        : 0;
     struct signal *signal = block_new(payload);
-    COP_ASSERT(signal != NULL);
+    if (signal == NULL)
+        copi_no_memory("a signal");
     signal->kind = (uint8_t)kind;
     signal->from = from;
     signal->serial = serial;
@@ -70,7 +71,7 @@ struct signal *copi_signal_new(enum signal_kind kind, cop_pid from, uint64_t ser
 
 void copi_message_own(struct process *process, struct signal *signal)
 {
-    signal->flags |= SIGNAL_OWNED;
+    signal->flags = (uint8_t)((signal->flags | SIGNAL_OWNED) & ~SIGNAL_GONE);
     signal->link = &process->owned;
     signal->next = process->owned;
     if (signal->next != NULL)
@@ -90,15 +91,41 @@ void copi_message_disown(struct signal *signal)
     signal->alias = 0;
 }
 
+struct signal *copi_message_held(cop_message *message, const char *function)
+{
+    struct signal *signal = copi_signal_of(message);
+    struct process *self = copi_self();
+    bool kept = self == NULL || signal != self->current || (self->flags & PROCESS_KEPT) != 0;
+    if ((signal->flags & SIGNAL_GONE) == 0 && kept) {
+        if (self != NULL && signal == self->received)
+            self->received = NULL;
+        return signal;
+    }
+    if (self == NULL)
+        copi_misused(function, "got a message that was sent or freed already");
+    cop_raise("badarg: %s: the message %s", function,
+              kept ? "was sent or freed already" : "is the handler's, not kept");
+}
+
+/* What the fields own is dropped first, once: if that crashes, the process still owns the rest. */
+static void message_end(struct signal *signal)
+{
+    static const cop_message_type dropped = { "dropped", 0, NULL };
+    void (*drop)(void *) = signal->message.type->drop;
+    if (drop != NULL) {
+        signal->message.type = &dropped;
+        drop(cop_payload(&signal->message));
+    }
+    copi_message_disown(signal);
+    signal->flags |= SIGNAL_GONE;
+}
+
 void copi_signal_free(struct signal *signal)
 {
-    if (signal->kind == SIGNAL_MESSAGE) {
-        copi_message_disown(signal);
-        if (signal->message.type->drop != NULL)
-            signal->message.type->drop(cop_payload(&signal->message));
-    } else {
+    if (signal->kind == SIGNAL_MESSAGE)
+        message_end(signal);
+    else
         cop_reason_unref(signal->reason);
-    }
     struct scheduler *scheduler = copi_scheduler;
     copi_enter(scheduler);
     copi_slab_give(copi_slab(), signal, signal->block_class);
@@ -163,7 +190,7 @@ cop_message *cop_message_new(const cop_message_type *type, const void *payload, 
 void cop_message_free(cop_message *message)
 {
     if (message != NULL)
-        copi_signal_free(copi_signal_of(message));
+        copi_signal_free(copi_message_held(message, "cop_message_free"));
 }
 
 const void *cop_message_expect(const cop_message *message, const cop_message_type *type)
@@ -179,7 +206,7 @@ int cop_send_message(cop_dest to, cop_message *message)
 {
     if (message == NULL)
         return COP_EINVAL;
-    struct signal *signal = copi_signal_of(message);
+    struct signal *signal = copi_message_held(message, "cop_send_message");
     struct scheduler *scheduler = copi_scheduler;
     cop_pid target = cop_resolve(to);
     if (cop_pid_is_none(target) && (to.name != NULL || to.via != NULL)) {
@@ -187,12 +214,18 @@ int cop_send_message(cop_dest to, cop_message *message)
         return COP_ENOPROC;
     }
     copi_message_disown(signal);
+    signal->flags |= SIGNAL_GONE;
     signal->alias = to.alias;
     if (to.alias == 0 && message->kind != COP_CALL_REQUEST && message->kind != COP_SYSTEM)
         message->ref = 0;       /* one that is passed on belongs to no reference of its receiver */
     copi_enter(scheduler);
-    copi_signal_send(target, signal);
+    bool sent = copi_signal_push(target, signal);
     copi_leave(scheduler);
+    if (!sent) {
+        if (copi_self() != NULL)
+            copi_message_own(copi_self(), signal);      /* until it is free */
+        copi_signal_free(signal);
+    }
     return COP_OK;
 }
 

@@ -107,6 +107,18 @@ static void scheduler_leave(struct scheduler *scheduler)
     copi_scheduler = NULL;
 }
 
+/* A child of fork(2) has but one of the threads.  Its code is from now on that of a thread of the
+ * program's own: it ends when it faults or returns, and does not go on as a second node. */
+static void leave_after_fork(void)
+{
+    copi_scheduler = NULL;
+}
+
+static void watch_for_fork(void)
+{
+    pthread_atfork(NULL, NULL, leave_after_fork);
+}
+
 static void *scheduler_thread(void *argument)
 {
     struct scheduler *scheduler = argument;
@@ -205,11 +217,13 @@ static void run_schedulers(void)
 int cop_run(cop_function *main_function, void *argument, const cop_run_options *options)
 {
     static atomic_flag in_use = ATOMIC_FLAG_INIT;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     int error = options == NULL ? COP_OK : options_check(options);
     if (error != COP_OK || main_function == NULL)
         return COP_EINVAL;
     if (atomic_flag_test_and_set(&in_use))
         return COP_ELIMIT;
+    pthread_once(&once, watch_for_fork);
     options_fill(options);
     error = node_init();
     if (error != COP_OK)

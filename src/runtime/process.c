@@ -289,6 +289,15 @@ void cop_exit_process(cop_pid pid, const cop_reason *reason)
 
 /* ---- the end --------------------------------------------------------------------------- */
 
+/* One after another: a drop function may crash, and the others are called all the same. */
+static void free_messages(struct process *process)
+{
+    while (process->owned != NULL)
+        copi_signal_free(process->owned);
+    process->current = process->received = NULL;
+    copi_mailbox_free(process);
+}
+
 void copi_process_cleanup(struct process *process)
 {
     COP_ASSERT(process->flags & PROCESS_DYING);
@@ -300,14 +309,8 @@ void copi_process_cleanup(struct process *process)
             .message_type = last == NULL ? NULL : last->message.type->name });
     }
     copi_deferred_run(process);
-}
-
-static void free_messages(struct process *process)
-{
-    while (process->owned != NULL)
-        copi_signal_free(process->owned);
-    process->current = process->received = NULL;
-    copi_mailbox_free(process);
+    copi_relations_stop_timers(process);
+    free_messages(process);
 }
 
 /* What it owns goes first, newest kind of thing last acquired first where that can be told; then
@@ -319,8 +322,8 @@ void copi_process_finish(struct process *process)
     COP_ASSERT(reason != NULL && process->deferred == NULL && process->stack == NULL);
     copi_timer_disarm(&process->timer);
     copi_relations_stop_timers(process);
-    copi_name_release(process);
     free_messages(process);
+    copi_name_release(process);
     copi_dictionary_deinit(process);
     copi_arena_destroy(&process->arena, copi_slab());
 

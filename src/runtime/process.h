@@ -115,8 +115,8 @@ struct process *copi_process_alive(cop_pid pid);
 /* Calls visit for each living process.  [any thread] */
 void copi_processes_each(void (*visit)(struct process *));
 
-/* The pids of the living processes, one by one, no process at the end; *cursor is 0 at first.  Who is
- * born or ends meanwhile may be among them or not.  [any thread] */
+/* The pids of the living processes, one by one, no process at the end; *cursor is 0 at first.  Who
+ * is born or ends meanwhile may be among them or not.  [any thread] */
 cop_pid copi_processes_next(size_t *cursor);
 
 size_t copi_processes_count(void);
@@ -148,13 +148,15 @@ static inline void copi_probe(const void *bytes, size_t size)
 __attribute__((noreturn)) void copi_exit(const cop_reason *reason);
 __attribute__((noreturn)) void copi_exit_by_signal(const cop_reason *reason);
 
-/* On a stack of the process, in the state DYING: writes the report, runs what was deferred. */
+/* On a stack of the process, in the state DYING: what calls the program's code.  Writes the report,
+ * runs what was deferred, frees the messages.  Goes on where it was if that code crashed. */
 void copi_process_cleanup(struct process *process);
 
 /* Whether cleanup has anything to do. */
 static inline bool copi_process_needs_cleanup(const struct process *process)
 {
-    return process->deferred != NULL || (process->flags & PROCESS_REPORT) != 0;
+    return process->deferred != NULL || (process->flags & PROCESS_REPORT) != 0 ||
+           process->owned != NULL || process->mailbox != NULL;
 }
 
 /* By the scheduler, after cleanup: releases all that it owns, tells its links and monitors,

@@ -133,6 +133,14 @@ static bool worth_stealing(struct scheduler *thief, struct scheduler *victim, bo
                 thief->steal_ticks[victim->index]);
 }
 
+/* One less is idle, and it was perhaps the watcher, or has taken but one of several: while
+ * others are idle, one of them is to watch in its place. */
+static void replace_watcher(void)
+{
+    if (atomic_load(&copi_node.idle) > 0 && atomic_load(&copi_node.watchers) == 0)
+        wake_one_idle();
+}
+
 static struct process *steal(struct scheduler *scheduler, bool watching)
 {
     int others = copi_node.schedulers;
@@ -154,6 +162,10 @@ struct process *copi_queue_next(struct scheduler *scheduler)
     if (process == NULL && copi_node.schedulers > 1) {
         process = steal(scheduler, scheduler->watched);
         scheduler->watched = false;
+    }
+    if (process != NULL && scheduler->was_idle) {
+        scheduler->was_idle = false;
+        replace_watcher();
     }
     return process;
 }
@@ -209,6 +221,7 @@ static void park(struct scheduler *scheduler)
     if (watching)
         atomic_fetch_sub(&copi_node.watchers, 1);
     scheduler->watched = watching;
+    scheduler->was_idle = true;
 }
 
 /* Nothing can run before the next timer is due, so that is the time now. */

@@ -9,7 +9,8 @@
  * four are seq_cst, so at least one sees the other's write.  A single process in the
  * queue of a busy scheduler is left to it (a ping-pong would wander for nothing); but while any
  * scheduler works, one of the idle ones, the watcher, looks again every WATCH_NS and takes
- * it if that scheduler is still in the same turn. */
+ * it if that scheduler is still in the same turn.  Who finds work after having been idle wakes
+ * another idle one if nobody watches any more, which then becomes the watcher. */
 #ifndef COPI_QUEUE_H
 #define COPI_QUEUE_H
 

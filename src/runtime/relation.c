@@ -25,7 +25,8 @@ struct relation *copi_relation_add(struct process *process, enum relation_kind k
 {
     uint8_t class;
     struct relation *relation = copi_slab_take(copi_slab(), size, &class);
-    COP_ASSERT(relation != NULL);
+    if (relation == NULL)
+        copi_no_memory("a link, a monitor or a timer");
     memset(relation, 0, size);
     relation->kind = (uint8_t)kind;
     relation->block_class = class;
@@ -274,6 +275,14 @@ bool cop_demonitor_flush(cop_ref ref)
         cop_message_free(cop_take(&down, 0));
     }
     return was_on;
+}
+
+bool cop_is_monitoring(cop_ref ref)
+{
+    struct process *self = copi_self_checked("cop_is_monitoring");
+    copi_mailbox_drain(self);   /* a down message that has arrived takes the monitor off */
+    return cop_pid_equal(ref.owner, copi_pid(self)) &&
+           copi_relation_find(self, RELATION_MONITOR, ref.serial) != NULL;
 }
 
 /* ---- aliases --------------------------------------------------------------------------- */

@@ -52,7 +52,7 @@ struct relation_timer {
 /* The record, or NULL. */
 struct relation *copi_relation_find(struct process *process, enum relation_kind kind, uint64_t key);
 
-/* Adds and removes; add ends the process without memory. */
+/* Adds and removes; add ends the node without memory: half a link would be worse. */
 struct relation *copi_relation_add(struct process *process, enum relation_kind kind, uint64_t key,
                                    size_t size);
 void copi_relation_remove(struct process *process, struct relation *relation);

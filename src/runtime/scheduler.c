@@ -18,6 +18,8 @@ enum { TIMER_TICKS = 16 };   /* look for due timers after so many processes */
 void copi_switch(enum switch_event event)
 {
     struct scheduler *scheduler = copi_scheduler;
+    if (scheduler == NULL)
+        copi_misused("a process", "went on in a child of fork(2), which must exec or _exit");
     COP_ASSERT(scheduler->critical == 0);
     bool final = event == EVENT_BECOME || event == EVENT_EXIT;
     if (!final) {
@@ -72,6 +74,8 @@ static enum switch_event go(struct process *process)
     copi_mailbox_drain(process);          /* an exit signal may be there before its first step */
     process->entry.function(process->argument);
     process->exit_reason = COP_NORMAL;
+    process->flags |= PROCESS_DYING;
+    copi_process_cleanup(process);        /* here: no stack is as good as one that has returned */
     return EVENT_END;
 }
 

@@ -59,6 +59,7 @@ struct scheduler {
     struct fault_thread fault_thread;
     uint64_t steal_ticks[COPI_SCHEDULERS_MAX];   /* the others' ticks when it began to watch */
     bool watched;                     /* has just watched */
+    bool was_idle;                    /* has run nothing since it was parked */
     struct process *free_slots;       /* table.c's */
     uint32_t free_count;
     /* -- shared -- */

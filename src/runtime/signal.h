@@ -29,7 +29,9 @@ enum signal_kind {
 
 enum signal_flag {
     SIGNAL_FROM_TIMER = 1,     /* message.ref is a timer of the target, done now */
-    SIGNAL_OWNED = 2           /* a message in its process's list: `link` holds */
+    SIGNAL_OWNED = 2,          /* a message in its process's list: `link` holds */
+    SIGNAL_GONE = 4,           /* a message that was sent or freed; not yet received */
+    SIGNAL_REFUSED = 8         /* an owned message that was received by nobody */
 };
 
 struct signal {
@@ -62,6 +64,10 @@ static inline struct signal *copi_signal_of(const cop_message *message)
  * dies with the process.  Disown does nothing to one that is in no list. */
 void copi_message_own(struct process *process, struct signal *signal);
 void copi_message_disown(struct signal *signal);
+
+/* The signal of a message that a public function was given to send or to free.  One that is gone
+ * already, or is a handler's and was not kept, is the caller's error and ends it. */
+struct signal *copi_message_held(cop_message *message, const char *function);
 
 /* A signal of a kind other than MESSAGE; takes the reason over.  There is room to turn exits
  * and downs into messages in place.  Ends the process or the node without memory: a

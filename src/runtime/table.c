@@ -6,11 +6,16 @@
 #include "node.h"
 #include "table.h"
 
-enum { BATCH = 64 };   /* slots moved between a scheduler and the common list at once */
+enum {
+    BATCH = 64,            /* slots moved between a scheduler and the common list at once */
+    KEPT_MAX = 3 * BATCH,  /* a scheduler's list stays below */
+    INDICES = 1 << COPI_INDEX_BITS
+};
 
 static struct {
     struct process *slots;
-    size_t limit;
+    size_t limit;                   /* of processes */
+    size_t capacity;                /* slots: the limit, and what may lie in schedulers' lists */
     _Atomic size_t used;            /* slots that were ever in use: [0, used) */
     _Atomic size_t count;           /* processes alive */
     pthread_mutex_t lock;           /* of free */
@@ -19,8 +24,10 @@ static struct {
 
 bool copi_processes_init(size_t limit)
 {
-    table.slots = copi_memory_reserve(limit * sizeof(struct process));
+    size_t capacity = limit + (size_t)copi_node.schedulers * KEPT_MAX;
     table.limit = limit;
+    table.capacity = capacity < INDICES ? capacity : INDICES;
+    table.slots = copi_memory_reserve(table.capacity * sizeof(struct process));
     table.free = NULL;
     atomic_store(&table.used, 0);
     atomic_store(&table.count, 0);
@@ -30,7 +37,7 @@ bool copi_processes_init(size_t limit)
 void copi_processes_deinit(void)
 {
     COP_ASSERT(atomic_load(&table.count) == 0);
-    copi_memory_release(table.slots, table.limit * sizeof(struct process));
+    copi_memory_release(table.slots, table.capacity * sizeof(struct process));
     table.slots = NULL;
 }
 
@@ -96,7 +103,7 @@ static uint32_t move(struct process **from, struct process **to)
 static uint32_t extend(struct process **to)
 {
     size_t used = atomic_load_explicit(&table.used, memory_order_relaxed);
-    size_t end = used + BATCH < table.limit ? used + BATCH : table.limit;
+    size_t end = used + BATCH < table.capacity ? used + BATCH : table.capacity;
     for (size_t i = end; i > used; i--) {
         struct process *slot = &table.slots[i - 1];
         atomic_init(&slot->incoming, COPI_CLOSED);
@@ -127,8 +134,12 @@ static struct process *take_common(void)
     return slot;
 }
 
+/* The limit is looked at here and counted in copi_slot_publish: threads that spawn at the very
+ * same time may go over it by one each. */
 struct process *copi_slot_take(struct scheduler *scheduler)
 {
+    if (atomic_load_explicit(&table.count, memory_order_relaxed) >= table.limit)
+        return NULL;
     if (scheduler == NULL)
         return take_common();
     if (scheduler->free_slots == NULL) {
@@ -147,7 +158,7 @@ struct process *copi_slot_take(struct scheduler *scheduler)
 void copi_slot_give(struct scheduler *scheduler, struct process *slot)
 {
     struct process **list = scheduler == NULL ? &table.free : &scheduler->free_slots;
-    bool overflow = scheduler != NULL && ++scheduler->free_count >= 3 * BATCH;
+    bool overflow = scheduler != NULL && ++scheduler->free_count >= KEPT_MAX;
     if (scheduler == NULL || overflow)
         pthread_mutex_lock(&table.lock);
     slot->next = *list;

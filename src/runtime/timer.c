@@ -170,6 +170,7 @@ static void fire_send(struct timer_heap *heap, struct relation_timer *record)
         copi_signal_send(owner, signal);
         return;
     }
+    signal->flags &= (uint8_t)~SIGNAL_GONE;
     cop_send_message(to, &signal->message);
     copi_signal_send(owner, copi_signal_new(SIGNAL_TIMER_DONE, owner, serial, NULL));
 }
@@ -208,6 +209,7 @@ cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *messa
     struct process *self = copi_self_checked("cop_send_after");
     if (message == NULL)
         return COP_NO_REF;
+    struct signal *signal = copi_message_held(message, "cop_send_after");
     if (to.via != NULL)
         to = cop_to_pid(cop_resolve(to));   /* the via name itself is only lent to this call */
     char *name = to.name == NULL ? NULL : strdup(to.name);
@@ -226,8 +228,9 @@ cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *messa
     record->owner = ref.owner;
     record->to = to;
     record->to.name = record->relation.name = name;
-    record->signal = copi_signal_of(message);
-    copi_message_disown(record->signal);
+    record->signal = signal;
+    copi_message_disown(signal);
+    signal->flags |= SIGNAL_GONE;
     record->timer.deadline = COPI_NEVER;
     if (!copi_timer_arm(&record->timer, TIMER_SEND, deadline)) {
         copi_relation_remove(self, &record->relation);
@@ -235,7 +238,7 @@ cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *messa
     }
     copi_leave(copi_scheduler);
     if (ref.serial == 0)
-        cop_message_free(message);
+        copi_signal_free(signal);
     return ref;
 }
 
@@ -267,6 +270,7 @@ int64_t cop_cancel_timer(cop_ref timer)
     copi_leave(copi_scheduler);
     if (!armed)
         return COP_ENOT_FOUND;
+    copi_message_own(copi_self(), signal);      /* until it is free */
     copi_signal_free(signal);
     return milliseconds_left(deadline);
 }
@@ -285,19 +289,20 @@ int64_t cop_read_timer(cop_ref timer)
     return armed ? milliseconds_left(record->timer.deadline) : COP_ENOT_FOUND;
 }
 
+/* Its message becomes one that the process has made and not sent. */
 static void stop_timer(struct hash_node *node, void *context)
 {
-    (void)context;
     struct relation *relation = (struct relation *)node;
     if (relation->kind != RELATION_TIMER)
         return;
     struct relation_timer *record = (struct relation_timer *)relation;
     copi_timer_disarm(&record->timer);
     if (record->signal != NULL)
-        copi_signal_free(record->signal);
+        copi_message_own(context, record->signal);
+    record->signal = NULL;
 }
 
 void copi_relations_stop_timers(struct process *process)
 {
-    copi_hash_each(&process->relations, stop_timer, NULL);
+    copi_hash_each(&process->relations, stop_timer, process);
 }

@@ -1,5 +1,5 @@
-/* residents.h - for stories of registries: processes that do what they are told, one thing after the
- * other, and the registries that they stand in.
+/* residents.h - for stories of registries: processes that do what they are told, one thing after
+ * the other, and the registries that they stand in.
  *
  *     cop_pid ann = resident();
  *     in(ann, takes_lobby);          // runs takes_lobby(NULL) in ann; returns when it has returned

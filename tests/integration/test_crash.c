@@ -21,7 +21,7 @@ enum { SANITIZED = 1 };
 enum { SANITIZED = 0 };
 #endif
 
-/* ---- what the reason says -------------------------------------------------------------- */
+/* ---- what the reason says ------------------------------------------------------------ */
 
 /* Code addresses are those of the function, or a little behind its start. */
 static bool is_in(const void *address, uintptr_t function)
@@ -131,7 +131,7 @@ START_TEST(a_failed_assertion_has_its_text_file_line_and_function)
 }
 END_TEST
 
-/* ---- wherever it strikes --------------------------------------------------------------- */
+/* ---- wherever it strikes ------------------------------------------------------------- */
 
 static void handler_crashes(void *state, cop_message *message)
 {
@@ -249,7 +249,7 @@ START_TEST(a_crash_is_contained_wherever_in_a_process_it_strikes)
 }
 END_TEST
 
-/* ---- nothing is left behind ------------------------------------------------------------ */
+/* ---- nothing is left behind ---------------------------------------------------------- */
 
 static int count_entries(const char *directory)
 {

@@ -20,7 +20,7 @@ static void expect_story(cop_function *story, const char *expected)
     trace_expect(expected);
 }
 
-/* ---- the table ----------------------------------------------------------------------------
+/* ---- the table ------------------------------------------------------------------------
  *
  * A sender sends the victim one exit signal and then `go`.  A victim that gets to see `go` has
  * survived. */
@@ -144,7 +144,7 @@ static void tries_kill(void *argument)
     }
 }
 
-START_TEST(kill_is_untrappable_and_gives_killed_but_a_linked_kill_is_like_any_other_reason)
+START_TEST(kill_is_untrappable_and_gives_killed_but_a_linked_kill_is_like_any_other)
 {
     expect_story(tries_kill,
                  "kill, explicit, not trapping\n"
@@ -228,7 +228,7 @@ START_TEST(only_the_atoms_themselves_are_special)
 }
 END_TEST
 
-/* ---- a linked process that has been unlinked ------------------------------------------- */
+/* ---- a linked process that has been unlinked ----------------------------------------- */
 
 static void ends_on_command(void *argument)
 {
@@ -259,7 +259,7 @@ START_TEST(a_linked_exit_after_the_link_was_taken_away_is_dropped)
 }
 END_TEST
 
-/* ---- when it takes effect -------------------------------------------------------------- */
+/* ---- when it takes effect ------------------------------------------------------------ */
 
 static void traps_late(void *argument)
 {
@@ -320,7 +320,7 @@ static void kills_the_unborn(void *argument)
     trace_down("the child", ref);
 }
 
-START_TEST(a_process_that_was_sent_a_deadly_signal_before_its_first_step_does_not_start)
+START_TEST(a_process_sent_a_deadly_signal_before_its_first_step_does_not_start)
 {
     expect_story(kills_the_unborn, "the child down: early\n");
 }
@@ -393,7 +393,7 @@ START_TEST(signals_of_one_sender_arrive_in_order_over_all_kinds)
 }
 END_TEST
 
-/* ---- what is behind a deadly signal is for the dead ------------------------------------ */
+/* ---- what is behind a deadly signal is for the dead ---------------------------------- */
 
 static void watches_the_dying(void *argument)
 {
@@ -443,7 +443,7 @@ START_TEST(who_lets_go_behind_a_deadly_signal_hears_nothing)
 }
 END_TEST
 
-/* ---- chains ---------------------------------------------------------------------------- */
+/* ---- chains -------------------------------------------------------------------------- */
 
 static void is_in_a_chain(void *argument)
 {
@@ -476,12 +476,12 @@ static Suite *exit_signals_suite(void)
     Suite *suite = suite_create("exit_signals");
     TCase *tests = tcase_create("exit_signals");
     tcase_add_test(tests, normal_is_ignored_but_by_oneself_and_is_a_message_when_trapping);
-    tcase_add_test(tests, kill_is_untrappable_and_gives_killed_but_a_linked_kill_is_like_any_other_reason);
+    tcase_add_test(tests, kill_is_untrappable_and_gives_killed_but_a_linked_kill_is_like_any_other);
     tcase_add_test(tests, every_other_reason_is_passed_on_or_is_a_message_when_trapping);
     tcase_add_test(tests, only_the_atoms_themselves_are_special);
     tcase_add_test(tests, a_linked_exit_after_the_link_was_taken_away_is_dropped);
     tcase_add_test(tests, whether_it_traps_is_decided_when_the_signal_is_received);
-    tcase_add_test(tests, a_process_that_was_sent_a_deadly_signal_before_its_first_step_does_not_start);
+    tcase_add_test(tests, a_process_sent_a_deadly_signal_before_its_first_step_does_not_start);
     tcase_add_test(tests, a_process_ends_once_of_the_first_deadly_signal);
     tcase_add_test(tests, signals_of_one_sender_arrive_in_order_over_all_kinds);
     tcase_add_test(tests, what_arrives_behind_a_deadly_signal_is_answered_with_noproc);

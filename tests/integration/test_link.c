@@ -60,7 +60,7 @@ static void end(cop_pid pid, const char *reason)
     settle();
 }
 
-/* ---- one link -------------------------------------------------------------------------- */
+/* ---- one link ------------------------------------------------------------------------ */
 
 static void links_in_both_directions(void *argument)
 {
@@ -151,7 +151,7 @@ START_TEST(a_link_to_the_dead_fails_or_is_an_exit_message_when_trapping)
 }
 END_TEST
 
-/* ---- taken away ------------------------------------------------------------------------ */
+/* ---- taken away ---------------------------------------------------------------------- */
 
 static void unlinks_from_either_side(void *argument)
 {
@@ -246,7 +246,7 @@ START_TEST(a_link_made_by_spawn_holds_from_the_first_moment)
 }
 END_TEST
 
-/* ---- both sides at once ---------------------------------------------------------------- */
+/* ---- both sides at once -------------------------------------------------------------- */
 
 struct quarrel {
     int ends_first;               /* 0: left, 1: right */
@@ -304,7 +304,7 @@ START_TEST(whatever_both_sides_do_at_once_they_agree_on_the_link_at_the_end)
 }
 END_TEST
 
-/* ---- many ------------------------------------------------------------------------------ */
+/* ---- many ---------------------------------------------------------------------------- */
 
 enum { MANY = 3000 };
 

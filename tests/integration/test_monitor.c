@@ -32,7 +32,7 @@ static void is_named(void *argument)
     waits_and_exits("boom");
 }
 
-/* ---- what a down message says ---------------------------------------------------------- */
+/* ---- what a down message says -------------------------------------------------------- */
 
 static void reads_a_down_message(void *argument)
 {
@@ -88,7 +88,7 @@ START_TEST(a_monitor_works_in_one_direction)
 }
 END_TEST
 
-/* ---- by name --------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------- */
 
 static void trace_named_down(cop_ref ref)
 {
@@ -146,7 +146,7 @@ START_TEST(a_name_is_resolved_when_the_monitor_is_made)
 }
 END_TEST
 
-/* ---- the dead and oneself -------------------------------------------------------------- */
+/* ---- the dead and oneself ------------------------------------------------------------ */
 
 static void monitors_the_dead(void *argument)
 {
@@ -186,7 +186,7 @@ START_TEST(a_monitor_of_itself_yields_nothing)
 }
 END_TEST
 
-/* ---- stacking -------------------------------------------------------------------------- */
+/* ---- stacking ------------------------------------------------------------------------ */
 
 enum { STACKED = 500 };
 
@@ -220,7 +220,7 @@ START_TEST(monitors_stack_and_each_that_is_on_fires_once)
 }
 END_TEST
 
-/* ---- taken off ------------------------------------------------------------------------- */
+/* ---- taken off ----------------------------------------------------------------------- */
 
 static void demonitors(void *argument)
 {
@@ -302,7 +302,7 @@ START_TEST(only_its_owner_can_take_a_monitor_off)
 }
 END_TEST
 
-/* ---- with spawn ------------------------------------------------------------------------ */
+/* ---- with spawn ---------------------------------------------------------------------- */
 
 static void ends_at_once(void *argument)
 {
@@ -337,7 +337,7 @@ START_TEST(a_monitor_made_by_spawn_has_the_true_reason_however_soon_the_end)
 }
 END_TEST
 
-/* ---- a receive by a fresh reference ---------------------------------------------------- */
+/* ---- a receive by a fresh reference -------------------------------------------------- */
 
 enum { BACKLOG = 20000, CALLS = 2000 };
 

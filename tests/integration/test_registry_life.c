@@ -1,5 +1,5 @@
-/* test_registry_life.c - a registry's own life: its start and end, those linked to it, its listeners,
- * its metadata. */
+/* test_registry_life.c - a registry's own life: its start and end, those linked to it, its
+ * listeners, its metadata. */
 #include "residents.h"
 
 static void takes_lobby(void *argument)

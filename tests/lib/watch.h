@@ -4,7 +4,17 @@
 #ifndef TEST_WATCH_H
 #define TEST_WATCH_H
 
+#include <check.h>
+
 #include <coppice/process.h>
+
+/* As ck_assert, which writes a note of each call, but free of cost where it holds: for what is
+ * checked a million times. */
+#define expect_that(condition_)                                                          \
+    do {                                                                                 \
+        if (!(condition_))                                                               \
+            ck_abort_msg("expected: %s", #condition_);                                   \
+    } while (0)
 
 /* The reason as text; valid until the calling thread's next call. */
 const char *reason_text(const cop_reason *reason);

@@ -138,8 +138,9 @@ CRASHES crash_recursion(void)
 CRASHES crash_huge_array(void)
 {
     volatile char frame[1 << 20];
-    frame[0] = 1;
-    sink = frame[0];
+    volatile size_t at = 0;              /* an index that is known lets clang shrink the array */
+    frame[at] = 1;
+    sink = frame[at];
 }
 
 CRASHES crash_huge_alloca(void)
@@ -164,7 +165,8 @@ const struct way ways[WAYS] = {
     { "crash_divide", crash_divide, "crash:SIGFPE", SIGFPE, FPE_INTDIV, (uintptr_t)crash_divide },
     { "crash_divide_overflow", crash_divide_overflow, "crash:SIGFPE", SIGFPE, FPE_INTDIV,
       (uintptr_t)crash_divide_overflow },
-    { "crash_illegal", crash_illegal, "crash:SIGILL", SIGILL, ILL_ILLOPN, (uintptr_t)crash_illegal },
+    { "crash_illegal", crash_illegal, "crash:SIGILL", SIGILL, ILL_ILLOPN,
+      (uintptr_t)crash_illegal },
     { "crash_abort", crash_abort, "crash:SIGABRT", SIGABRT, 0, 0 },
     { "crash_assert", crash_assert, "crash:assert", SIGABRT, 0, 0 },
     { "crash_recursion", crash_recursion, "crash:stack_overflow", SIGSEGV, SEGV_MAPERR, 0 },

@@ -2,7 +2,6 @@
  * each is reported as what it is, and the neighbours neither die nor miscount. */
 #include <coppice/coppice.h>
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +21,7 @@ enum { CRASHERS = 8, CRASHES = 1500 };
 #endif
 enum { NEIGHBOURS = 24, MEMORY = 4000 };
 
-/* ---- the neighbours: each plays with a partner and keeps its memory in order ----------------- */
+/* ---- the neighbours: each plays with a partner and keeps its memory in order --------- */
 
 struct neighbour {
     cop_pid partner;
@@ -34,7 +33,7 @@ static void use_memory(struct neighbour *neighbour)
 {
     uint32_t n = (uint32_t)neighbour->rallies;
     for (uint32_t i = 0; i < MEMORY / sizeof n; i++) {
-        ck_assert_uint_eq(neighbour->memory[i], n);
+        expect_that(neighbour->memory[i] == n);
         neighbour->memory[i]++;
     }
     neighbour->rallies++;
@@ -52,7 +51,7 @@ static void neighbour_gets(void *state, cop_message *message)
         neighbour->partner = cop_get(message, opponent)->pid;
         return;
     }
-    ck_assert_uint_eq(cop_expect(message, ball)->n, neighbour->rallies);
+    expect_that(cop_expect(message, ball)->n == neighbour->rallies);
     use_memory(neighbour);
     if (neighbour->rallies % 50 == 0)
         cop_yield();                     /* now and then it holds a stack for a while */
@@ -69,7 +68,7 @@ static void serves_balls(void *argument)
         const cop_message *message = cop_receive(COP_INFINITY);
         if (cop_is(message, stop))
             break;
-        ck_assert_uint_eq(cop_expect(message, ball)->n, self.rallies);
+        expect_that(cop_expect(message, ball)->n == self.rallies);
         use_memory(&self);
     }
     cop_send(cop_parent(), done);
@@ -83,7 +82,7 @@ static void is_neighbour(void *argument)
     cop_become(neighbour_gets, neighbour);
 }
 
-/* ---- the crashers ------------------------------------------------------------------------------ */
+/* ---- the crashers -------------------------------------------------------------------- */
 
 static void count_down(void *argument)
 {
@@ -142,7 +141,7 @@ static void makes_crash(void *argument)
     cop_send(cop_parent(), done);
 }
 
-/* ---- the story ------------------------------------------------------------------------------------ */
+/* ---- the story ----------------------------------------------------------------------- */
 
 static void wait_for(int count)
 {
@@ -167,7 +166,7 @@ static void crashes_among_neighbours(void *argument)
     }
 }
 
-START_TEST(crashes_are_told_as_what_they_are_and_neighbours_do_not_notice)
+START_TEST(crashes_are_told_as_what_they_are_and_no_neighbour_notices)
 {
     static const int threads[] = { 1, 2, 4 };
     ck_assert_int_eq(run_node_threads(crashes_among_neighbours, NULL, threads[_i]), 0);
@@ -208,7 +207,7 @@ static Suite *crash_suite(void)
     Suite *suite = suite_create("stress_crash");
     TCase *tests = tcase_create("stress_crash");
     tcase_set_timeout(tests, 60);
-    tcase_add_loop_test(tests, crashes_are_told_as_what_they_are_and_neighbours_do_not_notice, 0, 3);
+    tcase_add_loop_test(tests, crashes_are_told_as_what_they_are_and_no_neighbour_notices, 0, 3);
     tcase_add_test(tests, a_node_ends_in_the_middle_of_crashes);
     suite_add_tcase(suite, tests);
     return suite;

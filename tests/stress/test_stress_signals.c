@@ -1,18 +1,18 @@
-/* test_stress_signals.c - hundreds of processes link, unlink, monitor, demonitor, send, kill, spawn,
- * register and end at random; then, when all is quiet, both sides of every link and of every
- * monitor must agree, each monitor that should have fired has, once, and nothing is left.
+/* test_stress_signals.c - hundreds of processes link, unlink, monitor, demonitor, send, kill,
+ * spawn, register and end at random; then, when all is quiet, both sides of every link and of
+ * every monitor must agree, each monitor that should have fired has, once, and nothing is left.
  *
  * The same story runs on real threads and, from seeds, in deterministic runs; a seed that fails
  * is printed. */
 #include <coppice/coppice.h>
 
-#include <check.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "node.h"
 #include "runtime/process.h"
 #include "runtime/relation.h"
+#include "watch.h"
 
 COP_MESSAGE(ready, COP_EMPTY);
 COP_MESSAGE(probe, COP_EMPTY);
@@ -42,7 +42,7 @@ static void cargo_dropped(void *payload)
     atomic_fetch_add(&world.dropped, 1);
 }
 
-/* ---- a worker ------------------------------------------------------------------------------------
+/* ---- a worker -------------------------------------------------------------------------
  *
  * It knows of each of its monitors whether it is on. */
 
@@ -66,8 +66,8 @@ static void take_note(struct worker *worker, const cop_message *message)
         return;
     int i = 0;
     while (i < REFS && !cop_ref_equal(worker->refs[i], down->ref)) i++;
-    ck_assert_msg(i < REFS, "a down message of a monitor that is off, or a second one");
-    ck_assert(cop_pid_equal(worker->targets[i], down->pid));
+    expect_that(i < REFS);               /* it is on, and this is its first */
+    expect_that(cop_pid_equal(worker->targets[i], down->pid));
     worker->refs[i] = COP_NO_REF;
 }
 
@@ -93,7 +93,7 @@ static void demonitor_somebody(struct worker *worker)
         cop_demonitor_flush(ref);        /* nothing of it comes any more */
     } else if (!cop_demonitor(ref)) {
         cop_message *down = cop_take(&(cop_match){ .ref = ref }, 0);
-        ck_assert(cop_is(down, cop_down_message));     /* it was off because this is there */
+        expect_that(cop_is(down, cop_down_message));   /* it was off because this is there */
         cop_message_free(down);
     }
     worker->refs[i] = COP_NO_REF;
@@ -193,7 +193,7 @@ static void works(void *argument)
     }
 }
 
-/* ---- the chief: keeps all places taken, and inspects in the end ------------------------------------ */
+/* ---- the chief: keeps all places taken, and inspects in the end ---------------------- */
 
 struct chief {
     cop_pid pids[WORKERS];               /* COP_NO_PID: ended */
@@ -294,7 +294,7 @@ static void wait_for_quiet(struct chief *chief)
     }
 }
 
-/* ---- inspection: nobody else runs ------------------------------------------------------------------ */
+/* ---- inspection: nobody else runs ---------------------------------------------------- */
 
 struct inspection {
     cop_pid self;
@@ -359,7 +359,7 @@ static void inspect_all(const struct chief *chief)
     ck_assert_int_eq(inspection.links % 2, 0);
 }
 
-/* ---- the story ---------------------------------------------------------------------------------------- */
+/* ---- the story ----------------------------------------------------------------------- */
 
 static void end_everybody(struct chief *chief)
 {

@@ -8,8 +8,6 @@
 #include "node.h"
 #include "watch.h"
 
-#include <check.h>
-
 COP_MESSAGE(ball, { int n; });
 COP_MESSAGE(opponent, { cop_pid pid; });
 COP_MESSAGE(numbered, { int sender; int n; });
@@ -30,7 +28,7 @@ static void wait_for(int count)
     for (int i = 0; i < count; i++) ck_assert(cop_receive_type(done, COP_INFINITY) != NULL);
 }
 
-/* ---- ping-pong ---------------------------------------------------------------------------------
+/* ---- ping-pong ------------------------------------------------------------------------
  *
  * Players with a stack of their own and players without one, in all pairings. */
 
@@ -51,7 +49,7 @@ static void plays_on_a_stack(void *argument)
     cop_pid other = cop_receive_type(opponent, COP_INFINITY)->pid;
     for (int n = -1;;) {
         int next = cop_receive_type(ball, COP_INFINITY)->n;
-        ck_assert(n == -1 || next == n + 2);
+        expect_that(n == -1 || next == n + 2);
         hit(other, n = next);
     }
 }
@@ -69,7 +67,7 @@ static void player_gets(void *state, cop_message *message)
         return;
     }
     int next = cop_expect(message, ball)->n;
-    ck_assert(player->n == -1 || next == player->n + 2);
+    expect_that(player->n == -1 || next == player->n + 2);
     hit(player->other, player->n = next);
 }
 
@@ -101,7 +99,7 @@ START_TEST(each_ball_is_hit_back)
 }
 END_TEST
 
-/* ---- a ring: one message under way, everybody else parked ---------------------------------------- */
+/* ---- a ring: one message under way, everybody else parked ---------------------------- */
 
 enum { RING = 50, LAPS = 20 * SCALE };
 
@@ -129,7 +127,7 @@ START_TEST(a_message_goes_round_a_ring_of_parked_processes)
 }
 END_TEST
 
-/* ---- many to one --------------------------------------------------------------------------------- */
+/* ---- many to one --------------------------------------------------------------------- */
 
 enum { SENDERS = 20, EACH = 500 * SCALE };
 
@@ -154,7 +152,7 @@ static void collect(int senders)
     int next[SENDERS] = { 0 };
     for (int i = 0; i < senders * EACH; i++) {
         const numbered *number = cop_receive_type(numbered, COP_INFINITY);
-        ck_assert_int_eq(number->n, next[number->sender]++);
+        expect_that(number->n == next[number->sender]++);
     }
 }
 
@@ -168,13 +166,13 @@ static void collects(void *argument)
     collect(SENDERS);
 }
 
-START_TEST(messages_of_many_senders_all_arrive_each_senders_in_order)
+START_TEST(messages_of_many_senders_all_arrive_each_ones_in_order)
 {
     ck_assert_int_eq(run_node_threads(collects, NULL, threads[_i]), 0);
 }
 END_TEST
 
-/* ---- threads of the program's own ----------------------------------------------------------------- */
+/* ---- threads of the program's own ---------------------------------------------------- */
 
 enum { OUTSIDERS = 4 };
 
@@ -208,7 +206,7 @@ START_TEST(messages_from_threads_outside_all_arrive)
 }
 END_TEST
 
-/* ---- timeouts against messages ---------------------------------------------------------------------
+/* ---- timeouts against messages --------------------------------------------------------
  *
  * A receiver waits 0 or 1 ms or looks for another type first; each message comes exactly once. */
 
@@ -233,10 +231,10 @@ static void receives_with_timeouts(void *argument)
     cop_spawn_link(sends_at_intervals, &order, sizeof order);
     for (int n = 0; n < RACE;) {
         if (cop_random_below(8) == 0)
-            ck_assert(cop_receive_type(ball, 0) == NULL);
+            expect_that(cop_receive_type(ball, 0) == NULL);
         const numbered *number = cop_receive_type(numbered, (int64_t)cop_random_below(2));
         if (number != NULL)
-            ck_assert_int_eq(number->n, n++);
+            expect_that(number->n == n++);
     }
     ck_assert_uint_eq(cop_mailbox_length(), 0);
     cop_send(cop_parent(), done);
@@ -246,7 +244,7 @@ static void server_with_timeouts(void *state, cop_message *message)
 {
     int *n = state;
     if (message != NULL)
-        ck_assert_int_eq(cop_expect(message, numbered)->n, (*n)++);
+        expect_that(cop_expect(message, numbered)->n == (*n)++);
     if (*n == RACE) {
         cop_send(cop_parent(), done);
         cop_exit(COP_NORMAL);
@@ -276,7 +274,7 @@ START_TEST(a_message_that_races_with_a_timeout_is_received_once)
 }
 END_TEST
 
-/* ---- ends ------------------------------------------------------------------------------------------ */
+/* ---- ends ---------------------------------------------------------------------------- */
 
 enum { PARENTS = 6, CHILDREN = 300 * SCALE };
 
@@ -301,8 +299,8 @@ static void awaits_ends(void *argument)
                                                     .from = child }, COP_INFINITY));
         cop_message_free(cop_take(&(cop_match){ .ref = ref }, COP_INFINITY));
         if (i % 3 == 0)
-            ck_assert(cop_receive_type(cop_down_message, COP_INFINITY) != NULL);
-        ck_assert(!cop_is_alive(child));
+            expect_that(cop_receive_type(cop_down_message, COP_INFINITY) != NULL);
+        expect_that(!cop_is_alive(child));
     }
     ck_assert_uint_eq(cop_mailbox_length(), 0);
     cop_send(cop_parent(), done);
@@ -328,7 +326,7 @@ static Suite *wakeup_suite(void)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, each_ball_is_hit_back, 0, THREADS);
     tcase_add_loop_test(tests, a_message_goes_round_a_ring_of_parked_processes, 0, THREADS);
-    tcase_add_loop_test(tests, messages_of_many_senders_all_arrive_each_senders_in_order, 0, THREADS);
+    tcase_add_loop_test(tests, messages_of_many_senders_all_arrive_each_ones_in_order, 0, THREADS);
     tcase_add_loop_test(tests, messages_from_threads_outside_all_arrive, 0, THREADS);
     tcase_add_loop_test(tests, a_message_that_races_with_a_timeout_is_received_once, 0, THREADS);
     tcase_add_loop_test(tests, every_end_is_heard, 0, THREADS);

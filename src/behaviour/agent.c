@@ -5,8 +5,8 @@
 
 #include <coppice/memory.h>
 
-/* Both carry the function's argument in the bytes behind the struct, the reply its result.  Declared
- * by hand, not by COP_MESSAGE, so that their descriptors are this file's alone. */
+/* The request carries the function's argument in the bytes behind the struct, the reply its result.
+ * Declared by hand, not by COP_MESSAGE, so that their descriptors are this file's alone. */
 typedef struct agent_run {
     cop_agent_function *function;
     size_t result_size;
@@ -14,7 +14,8 @@ typedef struct agent_run {
 typedef struct agent_result { char cop_empty; } agent_result;
 
 static const cop_message_type cop_type_agent_run = { "agent_run", sizeof(agent_run), NULL };
-static const cop_message_type cop_type_agent_result = { "agent_result", sizeof(agent_result), NULL };
+static const cop_message_type cop_type_agent_result = { "agent_result", sizeof(agent_result),
+                                                        NULL };
 
 /* The first bytes behind the struct that are aligned for any type. */
 enum { HEAD = 16 };

@@ -18,7 +18,7 @@
 
 #define COPI_APPLICATION_CONTROLLER "application_controller"
 
-/* ---- requests to the controller; those with a name have its bytes behind the struct -------- */
+/* ---- requests to the controller; those with a name have its bytes behind the struct ---- */
 
 typedef struct copi_application_load { const cop_application *application; } copi_application_load;
 typedef struct copi_application_named {
@@ -35,7 +35,7 @@ typedef struct copi_application_list {
     cop_application_info infos[];
 } copi_application_list;
 
-/* ---- the life of one ----------------------------------------------------------------------- */
+/* ---- the life of one ------------------------------------------------------------------- */
 
 /* The start is done. */
 typedef struct copi_application_up { cop_pid top; } copi_application_up;

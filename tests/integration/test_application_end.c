@@ -200,7 +200,7 @@ START_TEST(a_thousand_strays_are_killed_too)
 }
 END_TEST
 
-/* ---- ends that are late, crash, or come from outside -------------------------------------- */
+/* ---- ends that are late, crash, or come from outside ----------------------------------- */
 
 static struct worker slow = { .traps = true, .lingers_ms = COP_INFINITY };
 static const cop_child_spec slow_children[] = { WORKER(slow, .shutdown = COP_SHUTDOWN_INFINITY) };

@@ -4,9 +4,12 @@
 #     make CC=clang ...       another compiler
 #     make SETUP=--werror ... more options for meson setup
 #     make TESTS='--suite unit' test    only some tests; options of meson test
+#     make COUNT=100 SEED=7 test-otp    so many random files of each kind, from that seed on
 
 SETUP =
 TESTS =
+COUNT = 2000
+SEED = 1
 
 export CC
 ifeq ($(origin CC),default)
@@ -17,7 +20,7 @@ endif
 # (vm.mmap_rnd_bits of 32); without randomisation, where that is allowed, they get them.
 STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: all run test test-asan test-tsan bench tidy clean help
+.PHONY: all run test test-asan test-tsan test-otp bench tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
 	@tools/setup.sh build $(SETUP)
@@ -40,6 +43,11 @@ test-tsan: ## all tests under ThreadSanitizer
 	@tools/setup.sh build-tsan -Db_sanitize=thread -Db_lundef=false $(SETUP)
 	@ninja -C build-tsan
 	@$(STEADY) tools/run_tests.py build-tsan $(TESTS)
+
+test-otp: ## random scenarios and signal histories, on Erlang/OTP and here: they must agree
+	@OTP=yes tools/setup.sh build $(SETUP)
+	@ninja -C build bin/scenario bin/signals
+	@tools/random_scenarios.py --count $(COUNT) --seed $(SEED)
 
 bench: ## all benchmarks on one and on two scheduler threads
 	@tools/setup.sh build $(SETUP)

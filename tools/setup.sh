@@ -5,6 +5,8 @@
 #     tools/setup.sh DIRECTORY [OPTION...]  and makes DIRECTORY ready for ninja, with those
 #                                           Meson options; CC is honoured
 #
+# With OTP set, Erlang/OTP is one of the packages: only `make test-otp` needs it.
+#
 # Where it cannot install (not Debian, neither root nor sudo) it names what is missing and stops
 # with status 1.  With everything there it does nothing and needs no network.
 set -eu
@@ -22,6 +24,7 @@ python3          command -v python3
 check            pkg-config --exists check
 libsqlite3-dev   pkg-config --exists sqlite3
 END
+    test -z "${OTP:-}" || echo 'erlang-base      command -v erlc'
     case "${CC:-}" in
     *clang*)
         echo 'clang            command -v clang'

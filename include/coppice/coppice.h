@@ -1,7 +1,8 @@
 /* coppice.h - all of Coppice: supervision trees for C.
  *
  * Read in this order: process.h and message.h, reason.h, memory.h and timer.h,
- * runtime.h; then gen_server.h, supervisor.h, dynamic_supervisor.h, task.h. */
+ * runtime.h; then gen_server.h, supervisor.h, dynamic_supervisor.h, task.h; the others as
+ * they are needed. */
 #ifndef COPPICE_COPPICE_H
 #define COPPICE_COPPICE_H
 

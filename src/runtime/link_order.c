@@ -114,11 +114,13 @@ uint64_t copi_link_order_add(cop_pid owner, cop_pid peer)
     struct tree *tree = tree_of(owner);
     if (tree == NULL) {
         tree = calloc(1, sizeof *tree);
-        COP_ASSERT(tree != NULL);
+        if (tree == NULL)
+            copi_no_memory("a link");
         copi_hash_insert(&trees, &tree->owner, owner.bits);
     }
     struct node *node = calloc(1, sizeof *node);
-    COP_ASSERT(node != NULL);
+    if (node == NULL)
+        copi_no_memory("a link");
     *node = (struct node){ .age = ++tree->last_age, .peer = peer, .red = true };
     insert_youngest(&tree->root, node);
     return node->age;

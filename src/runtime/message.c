@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/assert.h"
+#include "../base/poison.h"
 #include "../base/slab.h"
 #include "mailbox.h"
 #include "reason.h"
@@ -91,7 +92,7 @@ void copi_message_disown(struct signal *signal)
     signal->alias = 0;
 }
 
-struct signal *copi_message_held(cop_message *message, const char *function)
+COPI_SEES_POISON struct signal *copi_message_held(cop_message *message, const char *function)
 {
     struct signal *signal = copi_signal_of(message);
     struct process *self = copi_self();

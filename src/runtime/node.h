@@ -15,7 +15,7 @@ struct node {
     int64_t start_ns;
     int64_t virtual_ns;                  /* deterministic: the clock, scheduler 0's */
     _Atomic bool running;
-    _Atomic bool stopping;               /* every process is being killed, none is spawned */
+    _Atomic bool stopping;               /* every process is killed, also at its birth */
     _Atomic int idle;                    /* schedulers that are parked or about to be */
     _Atomic int watchers;                /* those of them that look again by themselves */
     cop_pid main;

@@ -313,8 +313,7 @@ void copi_process_cleanup(struct process *process)
     free_messages(process);
 }
 
-/* What it owns goes first, newest kind of thing last acquired first where that can be told; then
- * it stops to exist for others; then those who care are told. */
+/* What it owns goes first; then it stops to exist for others; then those who care are told. */
 void copi_process_finish(struct process *process)
 {
     const cop_reason *reason = process->exit_reason;

@@ -103,6 +103,10 @@ END_TEST
 static void meddles(void *argument)
 {
     const cop_ref *alias = argument;
+    cop_ref own = cop_alias(COP_ALIAS_REPLY);
+    ck_assert_uint_eq(own.serial, alias->serial);    /* told apart by the owner alone */
+    ck_assert(!cop_unalias(*alias));
+    ck_assert(cop_unalias(own));
     cop_ref never_was = { alias->owner, alias->serial + 100 };
     cop_ref not_the_owners = { cop_self(), alias->serial };
     trace("another's unalias: %d", cop_unalias(*alias));

@@ -108,6 +108,45 @@ START_TEST(every_kind_of_crash_is_a_reason_that_says_what_and_where)
 }
 END_TEST
 
+static void report_to_trace(const cop_log_event *event, void *context)
+{
+    (void)context;
+    ck_assert_int_eq(event->level, COP_LOG_ERROR);
+    ck_assert_int_eq(event->kind, COP_LOG_CRASH);
+    trace("%s reported: %s", event->label, reason_text(event->reason));
+    char text[8192];
+    ck_assert_int_gt(cop_log_format(event, text, sizeof text), 0);
+    ck_assert_ptr_nonnull(strstr(text, event->label));       /* the label is the function's name */
+}
+
+static void crashes_with_label(void *argument)
+{
+    const struct way *way = argument;
+    cop_set_label(way->name);
+    crashes(argument);
+}
+
+static void crashes_with_reports(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < WAYS; i++) {
+        trace_reset();
+        trace_end_of("it", crashes_with_label, (void *)&ways[i]);
+        char expected[200];
+        snprintf(expected, sizeof expected, "%s reported: %s\nit down: %s\n", ways[i].name,
+                 ways[i].reason, ways[i].reason);
+        ck_assert_str_eq(trace_text(), expected);
+    }
+}
+
+START_TEST(every_crash_is_reported_once_before_anybody_hears_of_it)
+{
+    ck_assert_int_eq(cop_run(crashes_with_reports, NULL,
+                             &(cop_run_options){ .deterministic = true, .log = report_to_trace }),
+                     0);
+}
+END_TEST
+
 static void reads_an_assertion(void *argument)
 {
     (void)argument;
@@ -334,6 +373,7 @@ static Suite *crash_suite(void)
     TCase *tests = tcase_create("crash");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, every_kind_of_crash_is_a_reason_that_says_what_and_where);
+    tcase_add_test(tests, every_crash_is_reported_once_before_anybody_hears_of_it);
     tcase_add_test(tests, a_failed_assertion_has_its_text_file_line_and_function);
     tcase_add_loop_test(tests, a_crash_is_contained_wherever_in_a_process_it_strikes, 0, WAYS);
     tcase_add_loop_test(tests, a_thousand_crashes_in_a_row_leave_nothing_behind, 0, WAYS);

@@ -2,6 +2,7 @@
  * of OTP's table; when a signal takes effect, and what happens to those behind it. */
 #include <coppice/coppice.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,6 +305,51 @@ START_TEST(whether_it_traps_is_decided_when_the_signal_is_received)
 }
 END_TEST
 
+/* A thread of the program's own sends the signal while the process runs. */
+static void *sends_from_outside(void *argument)
+{
+    cop_exit_process(*(cop_pid *)argument, cop_reason_atom("boom"));
+    return NULL;
+}
+
+static void is_sent_a_signal_while_it_runs(bool trapped)
+{
+    cop_pid self = cop_self();
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, sends_from_outside, &self), 0);
+    pthread_join(thread, NULL);              /* it has arrived now */
+    cop_trap_exit(trapped);
+    trace("    message: %s", cop_receive_type(cop_exit_message, 0) == NULL ? "none" : "exit");
+}
+
+static void traps_too_late(void *argument)
+{
+    (void)argument;
+    is_sent_a_signal_while_it_runs(true);
+}
+
+static void stops_trapping_too_late(void *argument)
+{
+    (void)argument;
+    cop_trap_exit(true);
+    is_sent_a_signal_while_it_runs(false);
+}
+
+static void changes_the_setting_too_late(void *argument)
+{
+    (void)argument;
+    trace_end_of("traps too late", traps_too_late, NULL);
+    trace_end_of("stops trapping too late", stops_trapping_too_late, NULL);
+}
+
+START_TEST(a_signal_that_has_arrived_is_received_under_the_old_setting)
+{
+    expect_story(changes_the_setting_too_late, "traps too late down: boom\n"
+                                               "    message: exit\n"
+                                               "stops trapping too late down: normal\n");
+}
+END_TEST
+
 static void never_starts(void *argument)
 {
     (void)argument;
@@ -481,6 +527,7 @@ static Suite *exit_signals_suite(void)
     tcase_add_test(tests, only_the_atoms_themselves_are_special);
     tcase_add_test(tests, a_linked_exit_after_the_link_was_taken_away_is_dropped);
     tcase_add_test(tests, whether_it_traps_is_decided_when_the_signal_is_received);
+    tcase_add_test(tests, a_signal_that_has_arrived_is_received_under_the_old_setting);
     tcase_add_test(tests, a_process_sent_a_deadly_signal_before_its_first_step_does_not_start);
     tcase_add_test(tests, a_process_ends_once_of_the_first_deadly_signal);
     tcase_add_test(tests, signals_of_one_sender_arrive_in_order_over_all_kinds);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "node.h"
+#include "runtime/mailbox.h"
 #include "trace.h"
 #include "watch.h"
 
@@ -246,6 +247,86 @@ START_TEST(a_link_made_by_spawn_holds_from_the_first_moment)
 }
 END_TEST
 
+/* The table of links, monitors, aliases and timers; nothing else can see that it is empty. */
+static unsigned count_records(void)
+{
+    return copi_self()->relations.count;
+}
+
+static void unlinks_and_ends(void *argument)
+{
+    const cop_pid *other = argument;
+    cop_unlink(*other);                  /* at the same time as the other */
+}
+
+static void lets_go_of_the_dead(void *argument)
+{
+    (void)argument;
+    cop_pid self = cop_self();
+    cop_pid child = cop_spawn_link(unlinks_and_ends, &self, sizeof self);
+    cop_unlink(child);                   /* it has not run yet, and ends without an answer */
+    cop_exit_process(child, COP_KILL);
+    settle();
+    ck_assert_uint_eq(count_records(), 0);
+
+    child = cop_spawn_link(waits, NULL, 0);
+    settle();
+    cop_exit_process(child, COP_NORMAL); /* no effect */
+    cop_exit_process(child, COP_SHUTDOWN);
+    cop_unlink(child);                   /* behind a deadly signal */
+    cop_link(child);
+    cop_unlink(child);
+    settle();
+    ck_assert(!cop_is_alive(child));
+    ck_assert_uint_eq(count_records(), 0);
+
+    cop_trap_exit(true);
+    for (int i = 0; i < 20; i++) {
+        child = cop_spawn_link(waits, NULL, 0);
+        cop_monitor_opt(cop_to(child), COP_ALIAS_REPLY);
+        cop_monitor(child);
+        cop_unlink(child);
+        if (i % 2 == 0)
+            cop_link(child);
+        cop_send(child, go);
+    }
+    settle();
+    ck_assert_uint_eq(count_records(), 0);
+    trace("no record is left");
+}
+
+START_TEST(of_links_to_the_dead_no_record_stays)
+{
+    expect_story(lets_go_of_the_dead, "no record is left\n");
+}
+END_TEST
+
+/* An answer to an unlink that has been followed by a link and another unlink: by hand, since in
+ * a deterministic run nothing is ever under way for so long. */
+static void gets_a_late_answer(void *argument)
+{
+    (void)argument;
+    struct process *self = copi_self();
+    cop_pid child = cop_spawn_link(waits, NULL, 0);
+    cop_unlink(child);
+    uint64_t first = self->last_serial;
+    ck_assert_int_eq(cop_link(child), COP_OK);
+    cop_unlink(child);
+    ck_assert_uint_ne(self->last_serial, first);
+    copi_signal_send(cop_self(), copi_signal_new(SIGNAL_UNLINK_ACK, child, first, NULL));
+    ck_assert_uint_eq(cop_mailbox_length(), 0);        /* receives it */
+    ck_assert_uint_eq(count_records(), 1);
+    settle();
+    ck_assert_uint_eq(count_records(), 0);
+    trace("the late answer did nothing");
+}
+
+START_TEST(a_late_answer_to_an_older_unlink_does_nothing)
+{
+    expect_story(gets_a_late_answer, "the late answer did nothing\n");
+}
+END_TEST
+
 /* ---- both sides at once -------------------------------------------------------------- */
 
 struct quarrel {
@@ -357,6 +438,8 @@ static Suite *link_suite(void)
     tcase_add_test(tests, an_exit_message_that_is_in_the_mailbox_stays_there_after_an_unlink);
     tcase_add_test(tests, a_link_made_again_before_the_unlink_has_arrived_holds);
     tcase_add_test(tests, a_link_made_by_spawn_holds_from_the_first_moment);
+    tcase_add_test(tests, of_links_to_the_dead_no_record_stays);
+    tcase_add_test(tests, a_late_answer_to_an_older_unlink_does_nothing);
     tcase_add_test(tests, whatever_both_sides_do_at_once_they_agree_on_the_link_at_the_end);
     tcase_add_test(tests, of_thousands_of_links_exactly_those_that_are_there_pass_the_exit_on);
     suite_add_tcase(suite, tests);

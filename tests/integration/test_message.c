@@ -246,6 +246,118 @@ START_TEST(messages_die_with_their_process_however_it_ends)
 }
 END_TEST
 
+/* ---- drop functions that crash --------------------------------------------------------------- */
+
+static void explode(void *payload)
+{
+    trace("    boom %d", *(int *)payload);
+    crash_null_write();
+}
+COP_MESSAGE_WITH(bomb, { int n; }, explode);
+
+static void frees_bombs(void *argument)
+{
+    (void)argument;
+    cop_message_free(cop_new(bomb, .n = 1));
+}
+
+static void receives_bombs(void *argument)
+{
+    (void)argument;
+    cop_send(cop_self(), bomb, .n = 2);
+    cop_receive(0);
+    cop_receive(0);
+}
+
+static void sends_bombs_nowhere(void *argument)
+{
+    (void)argument;
+    cop_send("nobody", bomb, .n = 3);
+}
+
+static void sends_bombs_to_the_dead(void *argument)
+{
+    cop_send(*(cop_pid *)argument, bomb, .n = 4);
+}
+
+static void sends_bombs_through_nothing(void *argument)
+{
+    (void)argument;
+    cop_ref alias = cop_alias(COP_ALIAS_EXPLICIT);
+    cop_unalias(alias);
+    cop_send(alias, bomb, .n = 5);
+    cop_yield();
+}
+
+static void leaves_bombs(void *argument)
+{
+    (void)argument;
+    cop_send(cop_self(), bomb, .n = 6);
+    cop_send(cop_self(), bomb, .n = 7);
+    ck_assert_uint_eq(cop_mailbox_length(), 2);      /* received, not taken */
+    made++;
+    cop_send(cop_self(), owned, .n = 0);
+    cop_receive_match(&(cop_match){ .type = COP_TYPE(bomb) }, 0);
+    cop_take(NULL, 0);
+    cop_exit(cop_reason_atom("done"));
+}
+
+static void has_undrained_bombs(void *argument)
+{
+    (void)argument;
+    cop_send(cop_self(), bomb, .n = 8);              /* sent, not received */
+    cop_send_after(cop_self(), 1000, bomb, .n = 9);
+    cop_exit(cop_reason_atom("done"));
+}
+
+static void waits_for_bombs(void *argument)
+{
+    (void)argument;
+    cop_receive_type(go, COP_INFINITY);
+}
+
+static void plays_with_bombs(void *argument)
+{
+    (void)argument;
+    cop_pid dead = cop_spawn(frees_bombs, NULL, 0);
+    settle();
+    trace_end_of("received", receives_bombs, NULL);
+    trace_end_of("sent to a name", sends_bombs_nowhere, NULL);
+    trace_end_of("sent to the dead", sends_bombs_to_the_dead, &dead);
+    trace_end_of("sent through an alias", sends_bombs_through_nothing, NULL);
+    trace_end_of("left", leaves_bombs, NULL);
+    trace_end_of("undrained", has_undrained_bombs, NULL);
+    cop_ref ref;
+    cop_pid victim = cop_spawn_monitor(waits_for_bombs, NULL, 0, &ref);
+    settle();
+    cop_exit_process(victim, cop_reason_atom("shot"));
+    cop_send(victim, bomb, .n = 10);                 /* behind a deadly signal */
+    trace_down("behind", ref);
+    ck_assert_uint_eq(cop_process_count(), 1);
+}
+
+START_TEST(a_drop_function_that_crashes_is_the_end_of_its_process_alone)
+{
+    expect_story(plays_with_bombs, "    boom 1\n"
+                                   "    boom 2\n"
+                                   "received down: crash:SIGSEGV\n"
+                                   "    boom 3\n"
+                                   "sent to a name down: crash:SIGSEGV\n"
+                                   "    boom 4\n"
+                                   "sent to the dead down: crash:SIGSEGV\n"
+                                   "    boom 5\n"
+                                   "sent through an alias down: crash:SIGSEGV\n"
+                                   "    boom 7\n"
+                                   "    boom 6\n"
+                                   "left down: done\n"
+                                   "    boom 9\n"
+                                   "    boom 8\n"
+                                   "undrained down: done\n"
+                                   "    boom 10\n"
+                                   "behind down: shot\n");
+}
+END_TEST
+
 /* ---- buffers ------------------------------------------------------------------------- */
 
 static void reads_a_parcel(void *argument)
@@ -387,6 +499,38 @@ START_TEST(a_message_that_comes_with_the_last_moment_is_in_time)
 }
 END_TEST
 
+static void counts_notes(void *argument)
+{
+    int *count = argument;
+    while (cop_receive_type(go, 0) == NULL) {
+        ck_assert(cop_receive_type(note, COP_INFINITY) != NULL);
+        ++*count;
+    }
+}
+
+static void floods_a_receiver(void *argument)
+{
+    (void)argument;
+    enum { MANY = 10000 };
+    int count = 0;
+    cop_pid receiver = cop_spawn(counts_notes, &count, 0);
+    for (int i = 0; i < MANY; i++) cop_send(receiver, note, .n = i);
+    for (int before = 0; count < MANY; before = count) {
+        cop_yield();
+        ck_assert_int_gt(count, before);
+        ck_assert_int_lt(count - before, MANY / 2);    /* others have a turn in between */
+    }
+    cop_send(receiver, go);
+    cop_send(receiver, note, .n = 0);
+    settle();
+}
+
+START_TEST(a_process_with_much_mail_lets_others_have_a_turn)
+{
+    expect_story(floods_a_receiver, "");
+}
+END_TEST
+
 /* A note in the mailbox that can be taken by its reference, wherever it is. */
 struct tagged {
     cop_ref tag;
@@ -450,10 +594,12 @@ static Suite *message_suite(void)
     tcase_add_test(tests, a_message_that_cannot_be_made_is_its_makers_end);
     tcase_add_test(tests, what_a_message_owns_is_dropped_once_whatever_becomes_of_it);
     tcase_add_test(tests, messages_die_with_their_process_however_it_ends);
+    tcase_add_test(tests, a_drop_function_that_crashes_is_the_end_of_its_process_alone);
     tcase_add_test(tests, a_buffer_is_shared_and_goes_with_its_last_reference);
     tcase_add_test(tests, a_selective_receive_takes_the_first_match_and_leaves_the_rest_in_order);
     tcase_add_test(tests, messages_that_do_not_match_neither_end_the_wait_nor_begin_it_anew);
     tcase_add_test(tests, a_message_that_comes_with_the_last_moment_is_in_time);
+    tcase_add_test(tests, a_process_with_much_mail_lets_others_have_a_turn);
     tcase_add_test(tests, the_mailbox_keeps_its_order_with_marks_and_takes_at_random);
     suite_add_tcase(suite, tests);
     return suite;

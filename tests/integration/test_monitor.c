@@ -280,8 +280,11 @@ END_TEST
 static void demonitors_for_others(void *argument)
 {
     const cop_ref *ref = argument;
+    cop_ref own = cop_monitor(ref->owner);
+    ck_assert_uint_eq(own.serial, ref->serial);      /* told apart by the owner alone */
     trace("another's: %d", cop_demonitor(*ref));
     ck_assert(!cop_demonitor_flush(*ref));
+    trace("its own: %d", cop_demonitor(own));
 }
 
 static void keeps_its_monitor(void *argument)
@@ -298,6 +301,7 @@ static void keeps_its_monitor(void *argument)
 START_TEST(only_its_owner_can_take_a_monitor_off)
 {
     expect_story(keeps_its_monitor, "another's: 0\n"
+                                    "its own: 1\n"
                                     "the child down: boom\n");
 }
 END_TEST

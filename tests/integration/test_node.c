@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "node.h"
+#include "runtime/scheduler.h"
 #include "trace.h"
 #include "watch.h"
 #include "ways_to_crash.h"
@@ -532,6 +533,19 @@ START_TEST(a_fault_in_a_thread_of_the_program_ends_it)
 }
 END_TEST
 
+static void faults_in_the_runtimes_work(void *argument)
+{
+    (void)argument;
+    copi_enter(copi_scheduler);
+    crash_null_write();
+}
+
+START_TEST(a_fault_in_the_runtimes_own_work_ends_the_program)
+{
+    run_node(faults_in_the_runtimes_work, NULL);
+}
+END_TEST
+
 static void is_sent_a_fault(void *argument)
 {
     (void)argument;
@@ -576,6 +590,7 @@ static Suite *node_suite(void)
     TCase *fatal = tcase_create("fatal");
     tcase_add_test_raise_signal(fatal, a_fault_outside_of_a_process_ends_the_program, SIGSEGV);
     tcase_add_test_raise_signal(fatal, a_fault_in_a_thread_of_the_program_ends_it, SIGSEGV);
+    tcase_add_test_raise_signal(fatal, a_fault_in_the_runtimes_own_work_ends_the_program, SIGSEGV);
     tcase_add_test_raise_signal(fatal, a_fault_signal_sent_from_outside_ends_the_program, SIGSEGV);
     tcase_add_test_raise_signal(fatal, a_function_for_processes_called_outside_ends_the_program,
                                 SIGABRT);

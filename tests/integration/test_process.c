@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "node.h"
+#include "runtime/process.h"
 #include "trace.h"
 #include "watch.h"
 
@@ -178,6 +179,46 @@ START_TEST(what_is_sent_to_a_dead_pid_does_not_reach_its_successor)
 }
 END_TEST
 
+/* A sender that found its receiver alive and was then held up until after its end pushes onto the
+ * stack of whoever has its place by then.  Here that is done by hand. */
+static void push_late(cop_pid meant, struct signal *signal)
+{
+    struct process *successor = copi_self();
+    signal->target = meant.bits;
+    signal->next = atomic_load(&successor->incoming);
+    ck_assert(atomic_compare_exchange_strong(&successor->incoming, &signal->next, signal));
+}
+
+static void is_sent_what_was_meant_for_another(void *argument)
+{
+    const cop_pid *predecessor = argument;
+    ck_assert_uint_eq(predecessor->bits & 0xffffff, cop_self().bits & 0xffffff);
+    cop_message *message = cop_new(note, .n = 1);
+    copi_message_disown(copi_signal_of(message));
+    push_late(*predecessor, copi_signal_of(message));
+    push_late(*predecessor, copi_signal_new(SIGNAL_LINK, cop_parent(), 0, NULL));
+    push_late(*predecessor, copi_signal_new(SIGNAL_MONITOR, cop_parent(), 123, NULL));
+    push_late(*predecessor, copi_signal_new(SIGNAL_EXIT, cop_parent(), 0, COP_KILL));
+    cop_yield();
+    ck_assert_uint_eq(copi_self()->relations.count, 0);
+    trace("still there, messages: %zu", cop_mailbox_length());
+}
+
+static void has_a_late_sender(void *argument)
+{
+    (void)argument;
+    cop_pid dead = cop_spawn(returns, NULL, 0);
+    settle();
+    cop_spawn(is_sent_what_was_meant_for_another, &dead, sizeof dead);
+    settle();
+}
+
+START_TEST(what_comes_late_for_a_predecessor_is_treated_as_sent_to_the_dead)
+{
+    expect_story(has_a_late_sender, "still there, messages: 0\n");
+}
+END_TEST
+
 static void prints_pids(void *argument)
 {
     (void)argument;
@@ -280,6 +321,7 @@ static Suite *process_suite(void)
     TCase *pids = tcase_create("pids");
     tcase_add_test(pids, no_two_processes_have_one_pid);
     tcase_add_test(pids, what_is_sent_to_a_dead_pid_does_not_reach_its_successor);
+    tcase_add_test(pids, what_comes_late_for_a_predecessor_is_treated_as_sent_to_the_dead);
     tcase_add_test(pids, a_pid_prints_as_index_and_generation);
     suite_add_tcase(suite, pids);
     TCase *turns = tcase_create("turns");

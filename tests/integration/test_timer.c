@@ -170,6 +170,8 @@ END_TEST
 static void cancels_anothers(void *argument)
 {
     const cop_ref *timer = argument;
+    cop_ref own = cop_send_after(cop_self(), 10, tick, .n = 2);
+    ck_assert_uint_eq(own.serial, timer->serial);    /* told apart by the owner alone */
     trace("another's: %s", cop_error_name((int)cop_cancel_timer(*timer)));
     trace("another's: %s", cop_error_name((int)cop_read_timer(*timer)));
 }

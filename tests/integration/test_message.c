@@ -302,20 +302,6 @@ static void leaves_bombs(void *argument)
     cop_exit(cop_reason_atom("done"));
 }
 
-static void has_undrained_bombs(void *argument)
-{
-    (void)argument;
-    cop_send(cop_self(), bomb, .n = 8);              /* sent, not received */
-    cop_send_after(cop_self(), 1000, bomb, .n = 9);
-    cop_exit(cop_reason_atom("done"));
-}
-
-static void waits_for_bombs(void *argument)
-{
-    (void)argument;
-    cop_receive_type(go, COP_INFINITY);
-}
-
 static void plays_with_bombs(void *argument)
 {
     (void)argument;
@@ -326,13 +312,6 @@ static void plays_with_bombs(void *argument)
     trace_end_of("sent to the dead", sends_bombs_to_the_dead, &dead);
     trace_end_of("sent through an alias", sends_bombs_through_nothing, NULL);
     trace_end_of("left", leaves_bombs, NULL);
-    trace_end_of("undrained", has_undrained_bombs, NULL);
-    cop_ref ref;
-    cop_pid victim = cop_spawn_monitor(waits_for_bombs, NULL, 0, &ref);
-    settle();
-    cop_exit_process(victim, cop_reason_atom("shot"));
-    cop_send(victim, bomb, .n = 10);                 /* behind a deadly signal */
-    trace_down("behind", ref);
     ck_assert_uint_eq(cop_process_count(), 1);
 }
 
@@ -349,12 +328,7 @@ START_TEST(a_drop_function_that_crashes_is_the_end_of_its_process_alone)
                                    "sent through an alias down: crash:SIGSEGV\n"
                                    "    boom 7\n"
                                    "    boom 6\n"
-                                   "left down: done\n"
-                                   "    boom 9\n"
-                                   "    boom 8\n"
-                                   "undrained down: done\n"
-                                   "    boom 10\n"
-                                   "behind down: shot\n");
+                                   "left down: done\n");
 }
 END_TEST
 

@@ -326,7 +326,7 @@ void copi_process_finish(struct process *process)
     copi_dictionary_deinit(process);
     copi_arena_destroy(&process->arena, copi_slab());
 
-    atomic_store_explicit(&process->pid, 0, memory_order_release);
+    copi_slot_unpublish(process);
     copi_mailbox_close(process);
     if (cop_pid_equal(pid, copi_node.main))
         copi_node_main_ended(reason);

@@ -17,7 +17,8 @@ static struct {
     size_t limit;                   /* of processes */
     size_t capacity;                /* slots: the limit, and what may lie in schedulers' lists */
     _Atomic size_t used;            /* slots that were ever in use: [0, used) */
-    _Atomic size_t count;           /* processes alive */
+    _Atomic size_t count;           /* slots in use: processes, those that just end included */
+    _Atomic size_t alive;           /* pids that are published */
     pthread_mutex_t lock;           /* of free */
     struct process *free;
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -31,6 +32,7 @@ bool copi_processes_init(size_t limit)
     table.free = NULL;
     atomic_store(&table.used, 0);
     atomic_store(&table.count, 0);
+    atomic_store(&table.alive, 0);
     return table.slots != NULL;
 }
 
@@ -81,7 +83,7 @@ cop_pid copi_processes_next(size_t *cursor)
 
 size_t copi_processes_count(void)
 {
-    return atomic_load_explicit(&table.count, memory_order_relaxed);
+    return atomic_load_explicit(&table.alive, memory_order_relaxed);
 }
 
 /* ---- slots ----------------------------------------------------------------------------- */
@@ -181,9 +183,17 @@ void copi_slot_publish(struct process *slot)
     uint64_t pid = copi_slot_pid(slot).bits;
     slot->dictionary = NULL;                    /* in the generation's place */
     atomic_fetch_add_explicit(&table.count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&table.alive, 1, memory_order_relaxed);
     atomic_store_explicit(&slot->state, STATE_RUNNABLE, memory_order_relaxed);
     atomic_store_explicit(&slot->incoming, NULL, memory_order_relaxed);
     atomic_store_explicit(&slot->pid, pid, memory_order_seq_cst);
+}
+
+/* Before anybody hears of the end, so that whoever hears counts one less. */
+void copi_slot_unpublish(struct process *slot)
+{
+    atomic_store_explicit(&slot->pid, 0, memory_order_release);
+    atomic_fetch_sub_explicit(&table.alive, 1, memory_order_release);
 }
 
 void copi_slot_retire(struct scheduler *scheduler, struct process *slot, cop_pid pid)

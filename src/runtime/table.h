@@ -20,6 +20,9 @@ cop_pid copi_slot_pid(const struct process *slot);
 /* Makes the slot a living process, RUNNABLE, whose pid others may find. */
 void copi_slot_publish(struct process *slot);
 
+/* The pid is no process's any more; the slot is still its owner's. */
+void copi_slot_unpublish(struct process *slot);
+
 /* Makes it a free slot again, under the generation after that pid's, which it had; its incoming
  * stack is closed. */
 void copi_slot_retire(struct scheduler *scheduler, struct process *slot, cop_pid pid);

@@ -4,9 +4,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -69,21 +67,6 @@ bool copi_memory_guard(void *memory, size_t bytes)
     if (madvise(memory, bytes, MADV_GUARD_INSTALL) == 0)
         return true;
     return mprotect(memory, bytes, PROT_NONE) == 0;
-}
-
-/* ---- the C library's streams ------------------------------------------------------------
- *
- * glibc's lock of a stream counts its owner's locks; the owner is the thread's pthread_self(). */
-void copi_stdio_release(void)
-{
-#ifdef __GLIBC__
-    FILE *const streams[] = { stdin, stdout, stderr };
-    for (int i = 0; i < 3; i++) {
-        const struct { int lock, count; void *owner; } *held = (const void *)streams[i]->_lock;
-        while (held->owner == (void *)pthread_self() && held->count > 0)
-            funlockfile(streams[i]);
-    }
-#endif
 }
 
 /* ---- parking ------------------------------------------------------------------------------

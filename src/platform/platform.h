@@ -35,12 +35,6 @@ bool copi_memory_guard(void *memory, size_t bytes);
 
 size_t copi_page_size(void);
 
-/* ---- the C library --------------------------------------------------------------------- */
-
-/* Gives back the locks of stdin, stdout and stderr that the calling thread holds because it was
- * taken out of the middle of a function that uses them. */
-void copi_stdio_release(void);
-
 /* ---- waiting and waking ---------------------------------------------------------------- */
 
 /* One thread parks, any thread unparks; an unpark before the park is not lost: it makes the

@@ -49,7 +49,6 @@ static void report_fatal(const struct fault *fault, struct scheduler *scheduler)
         copi_fault_name(fault->signal), fault->address, fault->pc,
         fault->from_outside     ? "sent from outside"
         : process == NULL       ? "outside of any process"
-        : scheduler->allocating > 0 ? "in malloc or free (the heap is damaged, or a pointer wrong)"
         : scheduler->critical > 0 ? "in the runtime's own work"
                                 : "off the process's stack",
         process != NULL && process->label != NULL ? ", process " : "",

@@ -148,7 +148,6 @@ static enum switch_event enter(struct scheduler *scheduler, struct process *proc
 /* A fault: the record becomes the reason, the memory in the midst of which it happened is void. */
 static void crashed(struct scheduler *scheduler, struct process *process)
 {
-    copi_stdio_release();
     if (process->flags & PROCESS_DYING)
         return;                           /* in a deferred action: the first reason stays */
     process->exit_reason = copi_reason_crash(&scheduler->crash.crash);

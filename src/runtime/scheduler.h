@@ -47,7 +47,6 @@ struct scheduler {
     pthread_t thread;
     struct process *current;
     unsigned critical;                /* > 0: in the runtime's own work; no fault is contained */
-    unsigned allocating;              /* of that: in the C library's allocator */
     char *stack_limit;                /* below: too little stack to start such work */
     int budget;
     struct context context;           /* the thread's own stack */
@@ -83,9 +82,8 @@ __attribute__((noreturn)) void copi_stack_exhausted(void);
 static inline void copi_enter(struct scheduler *scheduler)
 {
     if (scheduler != NULL) {
-        char *frame = __builtin_frame_address(0);
-        if (frame < scheduler->stack_limit && scheduler->critical == 0 &&
-            scheduler->current != NULL && frame >= scheduler->stack->memory)
+        if ((char *)__builtin_frame_address(0) < scheduler->stack_limit &&
+            scheduler->critical == 0 && scheduler->current != NULL)
             copi_stack_exhausted();
         scheduler->critical++;
     }

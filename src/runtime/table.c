@@ -140,7 +140,7 @@ static struct process *take_common(void)
  * same time may go over it by one each. */
 struct process *copi_slot_take(struct scheduler *scheduler)
 {
-    if (atomic_load_explicit(&table.count, memory_order_relaxed) >= table.limit)
+    if (atomic_load_explicit(&table.alive, memory_order_relaxed) >= table.limit)
         return NULL;
     if (scheduler == NULL)
         return take_common();

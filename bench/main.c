@@ -1,7 +1,10 @@
 /* main.c - the benchmark program: `bench list`, `bench SCHEDULERS CASE`. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <coppice/coppice.h>
 
@@ -38,7 +41,8 @@ static void run_case(void *argument)
     cases[*(const int *)argument].run();
 }
 
-int main(int count, char **arguments)
+/* The command line, all that it asks for done but the last flush; the exit status. */
+static int obey(int count, char **arguments)
 {
     if (count == 2 && strcmp(arguments[1], "list") == 0) {
         for (int i = 0; i < CASES; i++)
@@ -61,8 +65,31 @@ int main(int count, char **arguments)
         int error = cop_run(run_case, &i, &(cop_run_options){ .schedulers = (int)schedulers });
         if (error != 0)
             fprintf(stderr, "FAILED %s: %s\n", arguments[2], cop_error_text(error));
-        return error == 0 && fflush(stdout) == 0 ? 0 : 1;
+        return error == 0 ? 0 : 1;
     }
     fprintf(stderr, "bench: no case is called '%s'; `bench list` names them\n", arguments[2]);
     return 2;
+}
+
+/* A closed one of the descriptors 0 to 2 would go to a file that a case opens.  What is opened
+ * instead fails when it is used, as the closed one would. */
+static void occupy_standard_descriptors(void)
+{
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) == -1 &&
+            open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY) != descriptor)
+            exit(1);
+    }
+}
+
+int main(int count, char **arguments)
+{
+    occupy_standard_descriptors();
+    int status = obey(count, arguments);
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "bench: standard output: %s\n",
+            errno != 0 ? strerror(errno) : "a write failed");
+    return 1;
 }

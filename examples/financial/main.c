@@ -4,6 +4,7 @@
  * no process running any more, checks the ledger against the input. */
 #include <coppice/coppice.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "database_pool.h"
 #include "front.h"
@@ -90,9 +92,24 @@ static int complain(const char *what, const char *value)
     return STATUS_USAGE;
 }
 
+static int fail(const char *path, const char *why)
+{
+    fprintf(stderr, "financial: %s: %s\n", path, why);
+    return STATUS_FAILED;
+}
+
+static int print_usage(void)
+{
+    errno = 0;
+    if (fputs(usage, stdout) == EOF || fflush(stdout) != 0)
+        return fail("standard output", strerror(errno));
+    return STATUS_HOLDS;
+}
+
 /* Returns whether to go on; if not, with what status to end. */
 static bool parse_options(int argc, char **argv, struct options *options, int *ret_status)
 {
+    static char name[] = "financial";           /* for getopt's messages, not the path */
     static const struct option names[] = {
         { "input", required_argument, NULL, 'i' },  { "ledger", required_argument, NULL, 'l' },
         { "seed", required_argument, NULL, 's' },   { "faults", required_argument, NULL, 'f' },
@@ -100,6 +117,7 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
         { NULL, 0, NULL, 0 },
     };
     *options = (struct options){ "examples/financial/day.csv", default_ledger(), 1, 0.02, -1 };
+    if (argc > 0) argv[0] = name;
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         *ret_status = STATUS_USAGE;
         if (option == 'i') {
@@ -119,8 +137,7 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
             complain("--pace is not a number from 0 to 3600", optarg);
             return false;
         } else if (option == 'h') {
-            fputs(usage, stdout);
-            *ret_status = fflush(stdout) == 0 ? STATUS_HOLDS : STATUS_FAILED;
+            *ret_status = print_usage();
             return false;
         } else {
             fputs("Try financial --help.\n", stderr);      /* getopt has said what is wrong */
@@ -157,10 +174,15 @@ static void handle_signals(void)
 
 /* ---- the run --------------------------------------------------------------------------- */
 
-static int fail(const char *path, const char *why)
+/* A closed one of the descriptors 0 to 2 would go to the ledger, and the story into it.  What is
+ * opened instead fails when it is used, as the closed one would. */
+static void occupy_standard_descriptors(void)
 {
-    fprintf(stderr, "financial: %s: %s\n", path, why);
-    return STATUS_FAILED;
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) == -1 &&
+            open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY) != descriptor)
+            exit(STATUS_FAILED);
+    }
 }
 
 /* Runs the day.  The story is the same for the same seed because one thread runs all
@@ -204,6 +226,7 @@ int main(int argc, char **argv)
 {
     struct options options;
     int status;
+    occupy_standard_descriptors();
     if (!parse_options(argc, argv, &options, &status)) return status;
 
     struct input input;

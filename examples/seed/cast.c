@@ -108,5 +108,10 @@ static void first_process(void *story)
 
 int play(cop_function *story)
 {
-    return cop_run(first_process, &story, &(cop_run_options){ .deterministic = true, .seed = 2 });
+    int status = cop_run(first_process, &story,
+                         &(cop_run_options){ .deterministic = true, .seed = 2 });
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "standard output could not be written\n");
+    return 1;
 }

@@ -27,7 +27,7 @@ void show(const char *title, cop_pid supervisor);
 /* The reason as text; valid until the next call. */
 const char *reason_text(const cop_reason *reason);
 
-/* Runs the story as the first process; for main. */
+/* Runs the story as the first process; for main.  What could not be printed is a failure. */
 int play(cop_function *story);
 #define PLAY(story_)                                                                     \
     int main(void) { return play(story_); }

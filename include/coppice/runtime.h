@@ -36,7 +36,10 @@ typedef struct cop_run_options {
 /* [outside of any process] Runs main_function(argument) as the first process, with the
  * calling thread as one of the schedulers; options NULL: all defaults.  Threads of the program's
  * own may use what is marked [any thread] until the first process ends.  A process that
- * never enters the runtime again keeps cop_run from returning.  Returns
+ * never enters the runtime again keeps cop_run from returning, and so does a first process
+ * that waits for ever.  When a deterministic run comes to a standstill (all processes wait, no
+ * timer runs, the program has no other thread) that is reported once, as COP_LOG_TEXT; the sink
+ * may end the run with cop_halt.  Returns
  *   the status given to cop_halt, or
  *   0 when the first process ended with normal or shutdown, or
  *   COP_EDOWN when it ended abnormally (the reason is in the log), or

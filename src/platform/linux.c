@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "platform.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
@@ -31,6 +32,18 @@ int copi_cpu_count(void)
         return 1;
     int count = CPU_COUNT(&set);
     return count > 0 ? count : 1;
+}
+
+bool copi_only_thread(void)
+{
+    DIR *threads = opendir("/proc/self/task");   /* ".", "..", an entry for each */
+    int entries = 0;
+    if (threads == NULL)
+        return false;
+    while (entries <= 3 && readdir(threads) != NULL)
+        entries++;
+    closedir(threads);
+    return entries == 3;
 }
 
 uint64_t copi_entropy(void)

@@ -10,13 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- time, processors, entropy --------------------------------------------------------- */
+/* ---- time, processors, threads, entropy ------------------------------------------------ */
 
 /* Monotonic nanoseconds from an arbitrary origin. */
 int64_t copi_clock_ns(void);
 
 /* Processors that this process may run on, at least 1. */
 int copi_cpu_count(void);
+
+/* Whether this thread is known to be the only one of the operating-system process. */
+bool copi_only_thread(void);
 
 /* 64 random bits from the system. */
 uint64_t copi_entropy(void);

@@ -1,10 +1,12 @@
 /* queue.c - see queue.h. */
 #include "queue.h"
 
+#include <stdio.h>
+
 #include "../base/assert.h"
 #include "node.h"
 
-enum { STEAL_MAX = 32, LOOK_MAX = 4 * STEAL_MAX, WATCH_NS = 5000000 };
+enum { STEAL_MAX = 32, LOOK_MAX = 4 * STEAL_MAX, WATCH_NS = 5000000, STANDSTILL_BYTES = 96 };
 
 /* ---- waking ---------------------------------------------------------------------------- */
 
@@ -236,8 +238,24 @@ static bool jump(struct scheduler *scheduler)
     return true;
 }
 
+/* All processes wait and there is no timer.  A thread of the program's own may still send
+ * something, and is waited for; where there is none, it is said once that nothing will happen. */
+static void tell_standstill(const struct scheduler *scheduler)
+{
+    if (scheduler->was_idle || atomic_load(&scheduler->queue.length) > 0 || !copi_only_thread())
+        return;
+    char text[STANDSTILL_BYTES];
+    snprintf(text, sizeof text, "standstill: %zu processes wait, and nothing can wake them",
+             cop_process_count());
+    cop_log(&(cop_log_event){ .level = COP_LOG_ERROR, .kind = COP_LOG_TEXT, .text = text });
+}
+
 void copi_scheduler_idle(struct scheduler *scheduler)
 {
-    if (!copi_node.options.deterministic || !jump(scheduler))
-        park(scheduler);
+    if (copi_node.options.deterministic) {
+        if (jump(scheduler))
+            return;
+        tell_standstill(scheduler);
+    }
+    park(scheduler);
 }

@@ -82,8 +82,8 @@ static void starts_badly(void *argument)
 
 START_TEST(an_init_that_fails_is_a_failed_start_and_leaves_nothing_behind)
 {
-    expect_story(starts_badly, "return: start_failed error:bad_return_value\n"
-                               "return: start_failed error:bad_return_value\n"
+    expect_story(starts_badly, "return: start_failed error:bad_return_value: init\n"
+                               "return: start_failed error:bad_return_value: init\n"
                                "raise: start_failed error:no luck\n"
                                "raise: start_failed error:no luck\n");
 }

@@ -9,6 +9,7 @@ the input with Python's own SQLite and CSV.  Prints TAP."""
 import contextlib
 import csv
 import fcntl
+import functools
 import os
 import pathlib
 import pty
@@ -294,6 +295,7 @@ def a_wrong_command_line_is_refused(directory):
         out, err = run(directory, *arguments, status=2)
         equal(out, "", f"standard output of {arguments}")
         contains(err, "financial --help")
+        equal(err.startswith("financial: "), True, f"{err!r} begins with the program's name")
     out, err = run(directory, "--help")
     for option in ("--input FILE", "--ledger FILE", "--seed N", "--faults RATE", "--help"):
         contains(out, option)
@@ -405,6 +407,29 @@ def a_reader_who_goes_away_ends_the_day(directory):
 def a_full_disk_for_the_story_is_a_failure(directory):
     with open("/dev/full", "w", encoding="utf-8") as full:
         _, err = run(directory, "--input", make_day(directory, 100), status=1, stdout=full)
+    equal(err, "financial: standard output: No space left on device\n", "the complaint")
+
+
+@case
+def a_closed_standard_output_is_no_place_for_the_ledger(directory):
+    """The first file that a program opens gets the lowest descriptor that is free."""
+    day = make_day(directory, 100)
+    for closed, status, complaint in ((1, 1, "financial: standard output: Bad file descriptor\n"),
+                                      (0, 0, ""), (2, 0, "")):
+        _, err = run(directory, "--input", day, "--ledger", f"{closed}.db", status=status,
+                     preexec_fn=functools.partial(os.close, closed))
+        equal(err, complaint, f"the complaint with descriptor {closed} closed")
+        entries = read_ledger(directory / f"{closed}.db")
+        if status == 0:
+            equal(entries, read_input(day), "the ledger")
+        else:
+            assert set(entries) <= set(read_input(day)), "an entry that nobody asked for"
+
+
+@case
+def help_that_cannot_be_written_is_a_failure(directory):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        _, err = run(directory, "--help", status=1, stdout=full)
     equal(err, "financial: standard output: No space left on device\n", "the complaint")
 
 

@@ -156,11 +156,11 @@ START_TEST(an_init_that_refuses_is_a_failed_start_and_leaves_nothing_behind)
                  "fail: start_failed, reason why\n"
                  "stop: start_failed, reason told_to\n"
                  "stop normal: start_failed, reason normal\n"
-                 "nothing: start_failed, reason error:bad_return_value\n"
-                 "reply: start_failed, reason error:bad_return_value\n"
-                 "wrong kind: start_failed, reason error:bad_return_value\n"
-                 "stop and reply: start_failed, reason error:bad_return_value\n"
-                 "stop and continue: start_failed, reason error:bad_return_value\n"
+                 "nothing: start_failed, reason error:bad_return_value: init\n"
+                 "reply: start_failed, reason error:bad_return_value: init\n"
+                 "wrong kind: start_failed, reason error:bad_return_value: init\n"
+                 "stop and reply: start_failed, reason error:bad_return_value: init\n"
+                 "stop and continue: start_failed, reason error:bad_return_value: init\n"
                  "raise: start_failed, reason error:cannot start\n"
                  "exit: start_failed, reason gone\n"
                  "sleep: timeout, reason none\n");
@@ -193,7 +193,7 @@ START_TEST(init_may_end_a_linked_starter_by_stop_but_not_by_fail_or_ignore)
                                            "init: stop\n" "starter ended: told_to\n"
                                            "init: stop normal\n" "starter ended: survived\n"
                                            "init: nothing\n"
-                                           "starter ended: error:bad_return_value\n");
+                                           "starter ended: error:bad_return_value: init\n");
 }
 END_TEST
 

@@ -51,13 +51,17 @@ static void story_of_nonsense(void *argument)
     for (size_t i = 0; i < sizeof casts / sizeof *casts; i++) {
         cop_ref ref;
         TELL(start(&obedient, &ref), casts[i]);
-        trace_down("it", ref);
+        trace_down(casts[i], ref);
     }
     cop_ref ref;
     ask_reply reply;
     cop_pid server = start(&obedient, &ref);
     trace("%s", cop_error_name(cop_call(server, &reply, ask, "reply nothing")));
-    trace_down("it", ref);
+    trace_down("call", ref);
+    SAY(start(&obedient, &ref), "nothing");
+    trace_down("info", ref);
+    TELL(start(&obedient, &ref), "continue and nothing");
+    trace_down("continue", ref);
 }
 
 START_TEST(a_return_value_that_makes_no_sense_ends_the_server_with_bad_return_value)
@@ -65,12 +69,23 @@ START_TEST(a_return_value_that_makes_no_sense_ends_the_server_with_bad_return_va
     trace_reset();
     ck_assert_int_eq(run_node(story_of_nonsense, NULL), 0);
     drop_lines("cast: ");
-    drop_lines("terminate: error:bad_return_value, 1 done");
-    trace_expect("it ended: error:bad_return_value\n" "it ended: error:bad_return_value\n"
-                 "it ended: error:bad_return_value\n" "it ended: error:bad_return_value\n"
-                 "it ended: error:bad_return_value\n" "it ended: error:bad_return_value\n"
-                 "it ended: error:bad_return_value\n" "it ended: error:bad_return_value\n"
-                 "call: reply nothing\n" "down\n" "it ended: error:bad_return_value\n");
+    drop_lines("terminate: error:bad_return_value: handle_cast, 1 done");
+    trace_expect("nothing ended: error:bad_return_value: handle_cast\n"
+                 "ok ended: error:bad_return_value: handle_cast\n"
+                 "ignore ended: error:bad_return_value: handle_cast\n"
+                 "fail ended: error:bad_return_value: handle_cast\n"
+                 "reply ended: error:bad_return_value: handle_cast\n"
+                 "stop and reply ended: error:bad_return_value: handle_cast\n"
+                 "stop and continue ended: error:bad_return_value: handle_cast\n"
+                 "stop for nothing ended: error:bad_return_value: handle_cast\n"
+                 "call: reply nothing\n"
+                 "terminate: error:bad_return_value: handle_call, 1 done\n" "down\n"
+                 "call ended: error:bad_return_value: handle_call\n"
+                 "info: nothing\n" "terminate: error:bad_return_value: handle_info, 1 done\n"
+                 "info ended: error:bad_return_value: handle_info\n"
+                 "continue: nothing\n"
+                 "terminate: error:bad_return_value: handle_continue, 2 done\n"
+                 "continue ended: error:bad_return_value: handle_continue\n");
 }
 END_TEST
 
@@ -205,8 +220,8 @@ START_TEST(what_a_callback_returned_is_dropped_when_the_server_ends_instead)
     expect_story(story_of_ownership,
                  "continuation dropped\n" "in continue ended: error:careless\n"
                  "reply dropped\n" "continuation dropped\n"
-                 "report: careless had ask: error:bad_return_value\n"
-                 "down\n" "bad return ended: error:bad_return_value\n");
+                 "report: careless had ask: error:bad_return_value: handle_call\n"
+                 "down\n" "bad return ended: error:bad_return_value: handle_call\n");
 }
 END_TEST
 

@@ -2,19 +2,38 @@
 #include "program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pool.h"
+
+/* A closed one of the descriptors 0 to 2 would go to a file, and complaints into it.  What is
+ * opened instead fails when it is used, as the closed one would. */
+static void occupy_standard_descriptors(void)
+{
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) == -1 &&
+            open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY) != descriptor)
+            exit(FAILED);
+    }
+}
+
+static int print_help(const struct program *program)
+{
+    if (fputs(program->help, stdout) != EOF && fflush(stdout) == 0) return PLAYED;
+    fprintf(stderr, "%s: standard output: %s\n", program->name, strerror(errno));
+    return FAILED;
+}
 
 int program_main(const struct program *program, int argc, char **argv)
 {
     int first = 1;
+    occupy_standard_descriptors();
     for (; first < argc && argv[first][0] == '-'; first++) {
-        if (strcmp(argv[first], "--help") == 0 || strcmp(argv[first], "-h") == 0) {
-            fputs(program->help, stdout);
-            return fflush(stdout) == 0 ? PLAYED : FAILED;
-        }
+        if (strcmp(argv[first], "--help") == 0 || strcmp(argv[first], "-h") == 0)
+            return print_help(program);
         if (strcmp(argv[first], "--") == 0) {
             first++;
             break;

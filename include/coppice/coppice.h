@@ -1,7 +1,7 @@
 /* coppice.h - all of Coppice: supervision trees for C.
  *
  * Read in this order: process.h and message.h, reason.h, memory.h and timer.h,
- * runtime.h; then gen_server.h, supervisor.h, dynamic_supervisor.h, task.h; the others as
+ * runtime.h; then gen_server.h, child.h, supervisor.h, dynamic_supervisor.h, task.h; the others as
  * they are needed. */
 #ifndef COPPICE_COPPICE_H
 #define COPPICE_COPPICE_H
@@ -18,6 +18,7 @@
 #include <coppice/start.h>
 #include <coppice/gen_server.h>
 #include <coppice/sys.h>
+#include <coppice/child.h>
 #include <coppice/supervisor.h>
 #include <coppice/dynamic_supervisor.h>
 #include <coppice/task.h>

@@ -23,6 +23,11 @@ typedef struct cop_dynamic_supervisor {
     cop_intensity intensity;
     size_t max_children;              /* 0: no limit; those being restarted count */
     const cop_child_spec *template_;  /* or NULL */
+    /* These bytes (copied) come before each child's own argument, as the first member of a struct
+     * before the second: extra_size must suit the second's alignment.  A child's argument must
+     * then be bytes, or none.  Elixir: extra_arguments. */
+    const void *extra;
+    size_t extra_size;
     /* Called in the new process; may change the copy.  cop_ok, cop_ignore or cop_stop. */
     cop_next (*init)(struct cop_dynamic_supervisor *flags, const void *argument);
 } cop_dynamic_supervisor;
@@ -37,7 +42,8 @@ cop_started cop_dynamic_supervisor_start_opt(const cop_dynamic_supervisor *super
 cop_started cop_child_dynamic_supervisor(const void *module, const void *argument,
                                          size_t argument_size);
 #define COP_CHILD_DYNAMIC_SUPERVISOR(supervisor_, ...)                                   \
-    { .id = #supervisor_, .start = cop_child_dynamic_supervisor, .module = &(supervisor_), \
+    { .id = #supervisor_, .start = cop_child_dynamic_supervisor,                         \
+      .module = COP_MODULE(cop_dynamic_supervisor, supervisor_),                         \
       .type = COP_SUPERVISOR, __VA_ARGS__ }
 
 /* Starts a child.  The id may be NULL and is used in reports only.  error 0: it runs.
@@ -54,6 +60,15 @@ cop_started cop_dynamic_supervisor_start_from(cop_dest supervisor, const void *a
 /* Stops a child and forgets it, also one that is being restarted (by its old pid).
  * COP_ENOT_FOUND for any other pid, dead ones included. */
 int cop_dynamic_supervisor_terminate_child(cop_dest supervisor, cop_pid child);
+
+/* One child by its pid; one that is being restarted by its old one.  restarts, running_ms and
+ * last_end are kept of children with a backoff, a budget or a probe, else 0 and NULL. */
+int cop_dynamic_supervisor_which_child(cop_dest supervisor, cop_pid child,
+                                       cop_child_status *ret_status);
+
+/* The child's spec, as cop_supervisor_get_childspec. */
+int cop_dynamic_supervisor_get_childspec(cop_dest supervisor, cop_pid child,
+                                         cop_child_spec **ret_spec);
 
 /* As cop_supervisor_which_children (ids are NULL, no order) and _count_children.  With
  * a template specs is 1; without, the number of children. */

@@ -45,7 +45,8 @@ extern "C" {
 /* ---- what callbacks return ------------------------------------------------------------- */
 
 enum cop_next_kind {
-    COP_NEXT_NONE = 0,   /* a zeroed cop_next: the server ends with error bad_return_value,
+    COP_NEXT_NONE = 0,   /* a zeroed cop_next: the server ends with the error
+                          * "bad_return_value: handle_call" (or whichever callback it was),
                           * as for any value that its callback may not return */
     COP_NEXT_OK,         /* init: {ok, State} */
     COP_NEXT_IGNORE,     /* init: ignore */
@@ -135,6 +136,10 @@ typedef struct cop_gen_server {
     cop_next (*handle_info)(void *state, const cop_message *message);
     cop_next (*handle_continue)(void *state, const cop_message *message);
     void (*terminate)(void *state, const cop_reason *reason);
+    /* Its supervisor wants to stop it and gives it time (child.h, drain_ms): take nothing new on;
+     * cop_noreply goes on until what was begun is done, cop_stop(COP_SHUTDOWN) says that it is.
+     * NULL: the server ends with shutdown, for all that came before has been handled. */
+    cop_next (*handle_drain)(void *state);
     size_t stack_bytes;      /* 0: the default */
 } cop_gen_server;
 

@@ -5,7 +5,8 @@
  * (domain sasl).
  *
  * Threads.  The sink is called by whichever process has something to say, on its
- * scheduler thread, possibly by several at once; never under a lock of the runtime.
+ * scheduler thread, possibly by several at once; never under a lock of the runtime.  The
+ * standstill of a deterministic run (runtime.h) is reported outside of any process.
  * It must not wait and must not end the process.  Everything in the event is
  * borrowed for the call. */
 #ifndef COPPICE_LOG_H
@@ -24,10 +25,10 @@ enum cop_log_kind {
     COP_LOG_CRASH,        /* a process ended abnormally: process, reason */
     COP_LOG_SERVER,       /* a gen_server ended abnormally: process, message_type, reason */
     COP_LOG_SUPERVISOR,   /* supervisor, child, context (start_error, child_terminated,
-                           * shutdown_error, shutdown), reason */
+                           * shutdown_error, shutdown, stays_down), reason */
     COP_LOG_PROGRESS,     /* supervisor, child: it was started */
     COP_LOG_RESTART,      /* supervisor, child, reason, restarted: a restart is complete */
-    COP_LOG_TEXT          /* text: anything else, such as an unexpected message */
+    COP_LOG_TEXT          /* text: anything else, such as an unexpected message, a standstill */
 };
 
 typedef struct cop_log_event {

@@ -68,6 +68,11 @@ cop_pid cop_parent(void);
  * `room` of them go to ret_pids; returns how many there are.  OTP: $ancestors. */
 size_t cop_ancestors(cop_pid *ret_pids, size_t room);
 
+/* [any thread] The living processes that have `ancestor` among their ancestors, in no order: the
+ * first `room` of them go to ret_pids; returns how many there are.  Looks at every process there
+ * is; those behind an ended process are not found. */
+size_t cop_descendants(cop_pid ancestor, cop_pid *ret_pids, size_t room);
+
 /* [process] The reference that the spawner got when it spawned this one with monitor and
  * alias, else COP_NO_REF: where to send what the spawner waits for by that reference.  Once
  * the spawner has taken its monitor off, what is sent there is dropped. */

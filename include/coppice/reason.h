@@ -75,6 +75,11 @@ __attribute__((format(printf, 1, 2)))
 const cop_reason *cop_reason_error(const char *format, ...);
 const cop_reason *cop_reason_tuple(const char *atom, const cop_reason *cause);
 
+/* [any thread] The same reason with another one behind it, both taken over: it prints, compares and
+ * counts as before, but cop_reason_origin tells what led to it.  A supervisor that gives up ends
+ * with `shutdown` and the end of its child as origin. */
+const cop_reason *cop_reason_because(const cop_reason *reason, const cop_reason *origin);
+
 /* [any thread] One reference more, one less.  ref returns its argument; unref
  * accepts NULL. */
 const cop_reason *cop_reason_ref(const cop_reason *reason);
@@ -86,6 +91,7 @@ void cop_reason_unref(const cop_reason *reason);
  * text      the atom's name, the error's text, the tuple's atom, or the crash's
  *           name ("SIGSEGV", "stack_overflow", "assert"); lives as long as the reason
  * cause     the tuple's second element, borrowed, or NULL
+ * origin    what led to it (cop_reason_because), borrowed, or NULL
  * crash     the crash's details, borrowed, or NULL if it is no crash
  * is        whether it is the atom called `name`, without a cause
  * equal     whether both print the same and are of the same kind
@@ -94,6 +100,7 @@ void cop_reason_unref(const cop_reason *reason);
 enum cop_reason_kind cop_reason_kind_of(const cop_reason *reason);
 const char *cop_reason_text(const cop_reason *reason);
 const cop_reason *cop_reason_cause(const cop_reason *reason);
+const cop_reason *cop_reason_origin(const cop_reason *reason);
 const cop_crash *cop_reason_crash(const cop_reason *reason);
 bool cop_reason_is(const cop_reason *reason, const char *name);
 bool cop_reason_equal(const cop_reason *a, const cop_reason *b);

@@ -70,6 +70,19 @@ void cop_init_fail(int error, cop_pid pid, const cop_reason *result, const cop_r
  * OTP: proc_lib:stop/3, gen_server:stop/3. */
 int cop_stop_process(cop_dest process, const cop_reason *reason, int64_t timeout_ms);
 
+/* When a process that is being stopped must be down; it travels with the reason, so that a server's
+ * terminate can tell how long it has: cop_reason_deadline(reason), borrowed; NULL: none is known.
+ * cop_supervisor_stop_within makes them, supervisors pass them on. */
+typedef struct cop_deadline {
+    int64_t ns;              /* on the clock of cop_now_ns */
+    cop_ref watcher;         /* the alias of who is told of those that had to be killed */
+    const char *path;        /* who is stopped: the ids from the top of the tree on, with slashes */
+} cop_deadline;
+const cop_deadline *cop_reason_deadline(const cop_reason *reason);
+
+/* [any thread] The same reason with a deadline, which is copied; takes the reason over. */
+const cop_reason *cop_reason_by(const cop_reason *reason, const cop_deadline *deadline);
+
 /* The request that cop_stop_process sends, of kind COP_SYSTEM with ref 0. */
 typedef struct cop_terminate_message { const cop_reason *reason; } cop_terminate_message;
 extern const cop_message_type cop_type_cop_terminate_message;

@@ -16,11 +16,16 @@
  *
  *     cop_started top = cop_supervisor_start_link(&app);
  *
- * Life cycle.  start -> children started, one after the other -> restarts -> children
- * stopped in reverse order -> gone.  A group restart starts again every child in the group,
- * those that had been stopped or had finished included; temporary ones are removed.
- * A restart that fails is tried again at once, though not before the messages that wait; in a
- * group the child that failed is where the next try begins.
+ * Life cycle.  start -> children started, one after the other -> restarts -> children stopped in
+ * reverse order -> gone.  A group restart starts again every child in the group, those that had
+ * been stopped or had finished included; temporary ones are removed. A restart that fails is
+ * tried again at once, though not before the messages that wait, or after its backoff; in a group
+ * the child that failed is where the next try begins.  A child that is to say when it is ready
+ * (child.h) holds up those after it: at the start the supervisor itself waits for it, in a group
+ * restart only they do.
+ *
+ * Why.  The exit reason of a supervisor that gave up is shutdown, and its origin (reason.h) says
+ * what made it give up, through all supervisors in between: {payments, {ledger, crash:SIGSEGV}}.
  *
  * Reports (log.h).  COP_LOG_PROGRESS for each child started (debug when a call asked for it),
  * COP_LOG_SUPERVISOR for what went wrong, COP_LOG_RESTART when a restart is complete.
@@ -32,7 +37,7 @@
 #ifndef COPPICE_SUPERVISOR_H
 #define COPPICE_SUPERVISOR_H
 
-#include <coppice/gen_server.h>
+#include <coppice/child.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,70 +45,25 @@ extern "C" {
 
 enum cop_strategy { COP_ONE_FOR_ONE = 0, COP_REST_FOR_ONE, COP_ONE_FOR_ALL };
 
-enum cop_restart {
-    COP_PERMANENT = 0,   /* always started again */
-    COP_TRANSIENT,       /* only after an abnormal end */
-    COP_TEMPORARY        /* never; its spec is forgotten */
-};
-
-enum cop_child_type { COP_WORKER = 0, COP_SUPERVISOR };
-
 enum cop_auto_shutdown { COP_NEVER = 0, COP_ANY_SIGNIFICANT, COP_ALL_SIGNIFICANT };
 
-/* How a child is stopped.  The zero value is the default: 5,000 ms for a worker,
- * no limit for a supervisor. */
-enum cop_shutdown_mode { COP_SHUTDOWN_DEFAULT = 0, COP_SHUTDOWN_KILL, COP_SHUTDOWN_WAIT,
-                         COP_SHUTDOWN_FOREVER };
-typedef struct cop_shutdown {
-    enum cop_shutdown_mode mode;
-    int64_t ms;                     /* of COP_SHUTDOWN_WAIT, 0 or more */
-} cop_shutdown;
-#define COP_BRUTAL_KILL { COP_SHUTDOWN_KILL, 0 }          /* killed at once */
-#define COP_SHUTDOWN_MS(ms_) { COP_SHUTDOWN_WAIT, (ms_) } /* exit shutdown, killed after ms */
-#define COP_SHUTDOWN_INFINITY { COP_SHUTDOWN_FOREVER, 0 } /* exit shutdown, waits for ever */
+/* COP_MODULE(type, variable): the variable's address, a constant expression; one of another type
+ * does not compile. */
+#ifdef __cplusplus
+#define COP_MODULE(type_, variable_) static_cast<const type_ *>(&(variable_))
+#else
+#define COP_MODULE(type_, variable_)                                                     \
+    _Generic(&(variable_), type_ *: &(variable_), const type_ *: &(variable_))
+#endif
 
-/* How many restarts are too many.  The zero value is 3 in 5 seconds (Elixir's default;
- * Erlang's is 1 in 5); COP_MAX_RESTARTS(0, 5) gives up at the first crash.  One crash is
- * one restart, however many children start again; a restart that fails is tried again at
- * once and counted each time; starting a child by a call is not counted. */
-typedef struct cop_intensity {
-    bool set;
-    uint32_t restarts;
-    uint32_t seconds;               /* > 0 */
-    bool whole_seconds;             /* false: measured exactly, on the monotonic clock.
-                                     * true: as OTP does, on a clock of whole seconds, which
-                                     * makes the window up to a second longer */
-} cop_intensity;
-#define COP_MAX_RESTARTS(restarts_, seconds_) { true, (restarts_), (seconds_), false }
-
-/* Starts a child, inside the supervisor; must create a process linked to the caller. */
-typedef cop_started cop_start_child_function(const void *module, const void *argument,
-                                             size_t argument_size);
-
-typedef struct cop_child_spec {
-    const char *id;                  /* unique in its supervisor; copied */
-    cop_start_child_function *start;
-    const void *module;              /* start's first parameter: the cop_gen_server, ... */
-    const void *argument;            /* start's second one; copied when argument_size > 0 */
-    size_t argument_size;
-    enum cop_restart restart;
-    cop_shutdown shutdown;
-    enum cop_child_type type;
-    bool significant;                /* see auto_shutdown */
-} cop_child_spec;
-
-/* Ready-made start functions; module is the cop_gen_server, the cop_supervisor, or a
- * cop_function that calls cop_init_ack when it is ready. */
-cop_started cop_child_server(const void *module, const void *argument, size_t argument_size);
-cop_started cop_child_supervisor(const void *module, const void *argument, size_t argument_size);
-cop_started cop_child_function(const void *module, const void *argument, size_t argument_size);
-
-/* Children for a spec table; any field may follow.  The id is the variable's name. */
+/* Children for a spec table; any field may follow.  The id is the variable's name; a
+ * variable of another type does not compile. */
 #define COP_CHILD_SERVER(server_, ...)                                                   \
-    { .id = #server_, .start = cop_child_server, .module = &(server_), __VA_ARGS__ }
+    { .id = #server_, .start = cop_child_server,                                         \
+      .module = COP_MODULE(cop_gen_server, server_), __VA_ARGS__ }
 #define COP_CHILD_SUPERVISOR(supervisor_, ...)                                           \
-    { .id = #supervisor_, .start = cop_child_supervisor, .module = &(supervisor_),       \
-      .type = COP_SUPERVISOR, __VA_ARGS__ }
+    { .id = #supervisor_, .start = cop_child_supervisor,                                 \
+      .module = COP_MODULE(cop_supervisor, supervisor_), .type = COP_SUPERVISOR, __VA_ARGS__ }
 
 typedef struct cop_supervisor {
     const char *name;                    /* register under it; NULL: no name */
@@ -160,14 +120,55 @@ typedef struct cop_child_info {
 int cop_supervisor_which_children(cop_dest supervisor, cop_child_info **ret_children,
                                   size_t *ret_count);
 
+/* One child, found in constant time.  COP_ENOT_FOUND.  OTP: supervisor:which_child/2. */
+typedef struct cop_child_status {
+    enum cop_child_state state;
+    cop_pid pid;                     /* when up */
+    enum cop_child_type type;
+    bool ready;                      /* up, and has said so if it is to */
+    uint64_t restarts;               /* how often it was started again after it had ended */
+    int64_t running_ms;              /* when up: for how long */
+    int64_t restart_in_ms;           /* when restarting: how long until the next try */
+    const cop_reason *last_end;      /* why it ended last, owned by the caller; NULL: it never
+                                      * did by itself */
+} cop_child_status;
+int cop_supervisor_which_child(cop_dest supervisor, const char *id, cop_child_status *ret_status);
+
 typedef struct cop_child_counts { size_t specs, active, supervisors, workers; } cop_child_counts;
 int cop_supervisor_count_children(cop_dest supervisor, cop_child_counts *ret_counts);
 
 /* A child's spec with every default filled in, in one block freed with cop_free. */
 int cop_supervisor_get_childspec(cop_dest supervisor, const char *id, cop_child_spec **ret_spec);
 
+/* Waits until the child under this id is another process than `old`, running and ready, and gives
+ * its pid: at once if it is so already.  For tests and tools that have made a child end, by
+ * whatever means, and want to go on with its successor.  COP_ETIMEOUT; COP_ENOT_FOUND: no such
+ * child, or it was forgotten meanwhile; COP_ENOPROC, COP_EDOWN: the supervisor is not there, or
+ * gave up. */
+int cop_supervisor_await_restart(cop_dest supervisor, const char *id, cop_pid old,
+                                 int64_t timeout_ms, cop_pid *ret_pid);
+
+/* ---- stopping a tree ------------------------------------------------------------------- */
+
 /* Stops the supervisor with reason (taken over) and waits: cop_stop_process without limit. */
 int cop_supervisor_stop(cop_dest supervisor, const cop_reason *reason);
+
+/* A process that did not stop in time and was killed. */
+typedef struct cop_straggler {
+    const char *path;                /* from the stopped supervisor down: "app/payments/ledger" */
+    cop_pid pid;
+    bool asked;                      /* false: the time was over before its turn came */
+} cop_straggler;
+
+/* The same with a deadline for the whole tree: the supervisors in it share deadline_ms (0 or
+ * more), each keeps a sixteenth of what is left when its turn comes for killing those below it,
+ * and when the time is over whoever remains of the tree is killed.  Returns 0 when all stopped by
+ * themselves; COP_ETIMEOUT when some were killed because their own time or the tree's was over,
+ * with these, the first to be killed first, in one block that the caller frees with cop_free;
+ * else as cop_stop_process, and ret_stragglers is untouched.  A child's exit reason leads to the
+ * deadline (cop_reason_deadline). */
+int cop_supervisor_stop_within(cop_dest supervisor, const cop_reason *reason, int64_t deadline_ms,
+                               cop_straggler **ret_stragglers, size_t *ret_count);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-/* child.c - a child's spec, its start and its end. */
+/* child.c - a child's spec and its start; child_stop.c is its end. */
 #include "child.h"
 
 #include <assert.h>
@@ -16,7 +16,32 @@ void copi_keeper_init(struct keeper *keeper)
 
 /* ---- specs ------------------------------------------------------------------------- */
 
-const char *copi_spec_fault(const cop_child_spec *spec, enum cop_auto_shutdown auto_shutdown)
+static bool is_time(int64_t ms)
+{
+    return ms >= COP_INFINITY;
+}
+
+/* What is wrong with that part of a spec which OTP does not have. */
+static const char *fault_beyond(const cop_child_spec *spec, enum cop_strategy strategy)
+{
+    const cop_backoff *backoff = &spec->backoff;
+    if (backoff->initial_ms < 0 || backoff->max_ms < 0 || backoff->reset_ms < 0 ||
+        backoff->jitter_percent > 100)
+        return "invalid_backoff";
+    if (spec->budget.set && spec->budget.seconds == 0) return "invalid_budget";
+    if (spec->when_spent < COP_GIVE_UP || spec->when_spent > COP_STAY_DOWN)
+        return "invalid_when_spent";
+    if (!is_time(spec->ready_ms)) return "invalid_ready";
+    if (!is_time(spec->drain_ms)) return "invalid_drain";
+    if (spec->probe.interval_ms < 0 || spec->probe.timeout_ms < 0) return "invalid_probe";
+    bool watched = spec->ready_ms != 0 || spec->probe.interval_ms > 0;
+    if (watched && spec->type == COP_SUPERVISOR) return "bad_combination";
+    if (spec->when_spent == COP_STAY_DOWN && strategy != COP_ONE_FOR_ONE) return "bad_combination";
+    return NULL;
+}
+
+const char *copi_spec_fault(const cop_child_spec *spec, enum cop_strategy strategy,
+                            enum cop_auto_shutdown auto_shutdown)
 {
     if (spec->start == NULL) return "missing_start";
     if (spec->argument == NULL && spec->argument_size > 0) return "invalid_argument";
@@ -29,7 +54,13 @@ const char *copi_spec_fault(const cop_child_spec *spec, enum cop_auto_shutdown a
         return "invalid_shutdown";
     if (spec->shutdown.mode == COP_SHUTDOWN_WAIT && spec->shutdown.ms < 0)
         return "invalid_shutdown";
-    return NULL;
+    return fault_beyond(spec, strategy);
+}
+
+const char *copi_spec_dynamic_fault(const cop_child_spec *spec)
+{
+    const char *fault = copi_spec_fault(spec, COP_ONE_FOR_ONE, COP_NEVER);
+    return fault == NULL && spec->ready_ms != 0 ? "bad_combination" : fault;
 }
 
 static char *put_text(void *room, const char *text)
@@ -91,69 +122,4 @@ const cop_reason *copi_start_failure(const cop_started *started)
     char pid[64];
     cop_pid_format(started->pid, pid, sizeof pid);
     return cop_reason_tuple("already_started", cop_reason_atom(pid));
-}
-
-/* ---- stop -------------------------------------------------------------------------- */
-
-/* A child that was dead before it was stopped, and whose exit message is still to come. */
-struct unheard {
-    struct table_node by_pid;
-    cop_child_spec spec;       /* only what a report needs; id is id[] */
-    char id[];
-};
-
-/* Makes sure that an exit message comes, and notes what it is for.  If the link is still there,
- * linking again does nothing and the exit signal is on its way; if the link is gone, so
- * is the process, and linking answers with an exit message of its own (noproc), which is one
- * too many if the true one is in the mailbox already. */
-static void await_exit(struct keeper *keeper, const cop_child_spec *spec, cop_pid pid)
-{
-    const char *id = spec->id != NULL ? spec->id : "";
-    struct unheard *unheard = cop_alloc(sizeof *unheard + strlen(id) + 1);
-    unheard->spec = (cop_child_spec){ .restart = spec->restart, .shutdown = spec->shutdown };
-    if (spec->id != NULL) unheard->spec.id = put_text(unheard->id, id);
-    copi_table_insert(&keeper->unheard, &unheard->by_pid, pid.bits);
-    cop_link(pid);
-}
-
-void copi_child_heard(struct keeper *keeper, const cop_exit_message *gone)
-{
-    struct table_node *node = copi_table_find(&keeper->unheard, gone->from.bits);
-    if (node == NULL) return;
-    struct unheard *unheard = (struct unheard *)node;
-    copi_table_remove(&keeper->unheard, node);
-    copi_report_stopped(keeper, &unheard->spec, gone->from, gone->reason);
-    cop_free(unheard);
-}
-
-void copi_child_hear_all(struct keeper *keeper)
-{
-    while (keeper->unheard.count > 0) {
-        cop_message *message = cop_take(NULL, COP_INFINITY);
-        const cop_exit_message *gone = cop_get(message, cop_exit_message);
-        if (gone != NULL) copi_child_heard(keeper, gone);
-        cop_message_free(message);
-    }
-}
-
-void copi_child_stop(struct keeper *keeper, const cop_child_spec *spec, cop_pid pid)
-{
-    assert(spec->shutdown.mode != COP_SHUTDOWN_DEFAULT);
-    const cop_match its_end = { .ref = cop_monitor(pid) };
-    cop_exit_process(pid, spec->shutdown.mode == COP_SHUTDOWN_KILL ? COP_KILL : COP_SHUTDOWN);
-    int64_t timeout_ms = spec->shutdown.mode == COP_SHUTDOWN_WAIT ? spec->shutdown.ms
-                                                                  : COP_INFINITY;
-    cop_message *message = cop_take(&its_end, timeout_ms);
-    if (message == NULL) {
-        cop_exit_process(pid, COP_KILL);
-        message = cop_take(&its_end, COP_INFINITY);
-    }
-    const cop_reason *reason = cop_expect(message, cop_down_message)->reason;
-    if (cop_reason_is(reason, "noproc")) {
-        await_exit(keeper, spec, pid);
-    } else {
-        cop_unlink(pid);   /* its exit message is of no more interest, nor in the way */
-        copi_report_stopped(keeper, spec, pid, reason);
-    }
-    cop_message_free(message);
 }

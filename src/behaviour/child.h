@@ -13,6 +13,7 @@
 struct keeper {
     const char *name;          /* it is registered under, or NULL */
     struct table unheard;      /* see copi_child_stop */
+    const cop_deadline *deadline;    /* of the tree, while it is being stopped by one; or NULL */
 };
 
 /* In the supervisor's init. */
@@ -20,8 +21,11 @@ void copi_keeper_init(struct keeper *keeper);
 
 /* ---- specs ------------------------------------------------------------------------- */
 
-/* What is wrong with a spec, in OTP's words, or NULL.  The id may be missing. */
-const char *copi_spec_fault(const cop_child_spec *spec, enum cop_auto_shutdown auto_shutdown);
+/* What is wrong with a spec, in OTP's words as far as it has them, or NULL.  The id may be missing.
+ * The second one is for children of dynamic supervisors. */
+const char *copi_spec_fault(const cop_child_spec *spec, enum cop_strategy strategy,
+                            enum cop_auto_shutdown auto_shutdown);
+const char *copi_spec_dynamic_fault(const cop_child_spec *spec);
 
 /* Copies a sound spec, fills in its defaults, and puts its id and its argument into room:
  * copi_spec_room bytes, aligned as cop_alloc does. */
@@ -37,8 +41,8 @@ cop_started copi_child_start(const cop_child_spec *spec);
 /* The reason of a start that failed, for reports; takes over what `started` owns. */
 const cop_reason *copi_start_failure(const cop_started *started);
 
-/* Stops a child as its spec says and waits until it is down; reports a shutdown_error when it
- * did not end as it should.
+/* Stops a child as its spec says, by the tree's deadline if there is one, and waits until it is
+ * down; reports a shutdown_error when it did not end as it should.
  *
  * The child stays linked until it is dead, so that it dies with a supervisor that is killed
  * meanwhile; the monitor is for a child that has unlinked itself.  A child that was dead already
@@ -46,6 +50,30 @@ const cop_reason *copi_start_failure(const cop_started *started);
  * mailbox or on its way: it is not searched for but awaited among the others, in `unheard`,
  * and the report follows when it comes. */
 void copi_child_stop(struct keeper *keeper, const cop_child_spec *spec, cop_pid pid);
+
+/* The steps of that, for those who stop many at once.
+ *
+ * asks it to finish what it has begun;
+ * asks it to end, or kills it if its spec says so;
+ * kills it because its time is over, and if it is a supervisor that must keep a deadline, all that
+ * descends from it, and tells the deadline's watcher; asked: it had been told to end. */
+void copi_child_drain(cop_pid pid);
+void copi_child_ask(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid);
+void copi_child_late(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid,
+                     bool asked);
+
+/* Kills all that descends from a process which lives. */
+void copi_kill_descendants(cop_pid pid);
+
+/* How long a child may take: ms, or what the tree's deadline leaves of it. */
+int64_t copi_child_time(const struct keeper *keeper, int64_t ms);
+
+/* What a supervisor may use of the time that is left to whoever stops it, which keeps the rest for
+ * killing those who are late. */
+int64_t copi_left_for_child(int64_t ms);
+
+/* It was dead before it was stopped: its exit message is awaited among the others. */
+void copi_child_await_exit(struct keeper *keeper, const cop_child_spec *spec, cop_pid pid);
 
 /* Hands over the exit message of a process that is not a child, or no longer one. */
 void copi_child_heard(struct keeper *keeper, const cop_exit_message *gone);
@@ -66,7 +94,17 @@ void copi_report(const struct keeper *keeper, const char *context, const char *i
 void copi_report_stopped(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid,
                          const cop_reason *reason);
 
-void copi_report_give_up(const struct keeper *keeper, const char *id, cop_pid pid);
+/* What a supervisor ends with that gives up: shutdown, with the end of its child as the origin, and
+ * so on down to the child at which it began. */
+const cop_reason *copi_give_up_reason(const char *id, const cop_reason *last_end);
+
+/* It gives up for want of restarts, the child's own (spent) or its supervisor's. */
+void copi_report_give_up(const struct keeper *keeper, const char *id, cop_pid pid, bool spent,
+                         const cop_reason *origin);
+
+/* The child has spent its budget and stays down. */
+void copi_report_spent(const struct keeper *keeper, const char *id, cop_pid pid,
+                       const cop_reason *last_end);
 
 void copi_report_progress(const struct keeper *keeper, enum cop_log_level level, const char *id,
                           cop_pid pid);

@@ -37,6 +37,7 @@ struct child *copi_children_add(struct children *children, const cop_child_spec 
     assert(copi_children_by_id(children, spec->id) == NULL);
     struct child *child = cop_alloc(sizeof *child + copi_spec_room(spec));
     copi_spec_copy(&child->spec, spec, child->room);
+    copi_upkeep_init(&child->upkeep, &child->spec);
     child->state = COP_CHILD_DOWN;
     child->older = children->youngest;
     if (child->older != NULL) child->older->younger = child;
@@ -54,6 +55,7 @@ void copi_children_remove(struct children *children, struct child *child)
     else children->oldest = child->younger;
     if (child->younger != NULL) child->younger->older = child->older;
     else children->youngest = child->older;
+    copi_upkeep_deinit(&child->upkeep);
     cop_free(child);
 }
 
@@ -66,6 +68,8 @@ static void change_state(struct children *children, struct child *child,
         if (state != COP_CHILD_DOWN) children->significant++;
     }
     child->state = state;
+    child->waits = false;
+    copi_upkeep_disarm(&child->upkeep);
 }
 
 void copi_children_set_state(struct children *children, struct child *child,
@@ -75,10 +79,11 @@ void copi_children_set_state(struct children *children, struct child *child,
     change_state(children, child, state);
 }
 
-void copi_children_set_up(struct children *children, struct child *child, cop_pid pid)
+void copi_children_set_up(struct children *children, struct child *child, cop_pid pid, bool again)
 {
     assert(child->state != COP_CHILD_UP);
     change_state(children, child, COP_CHILD_UP);
     child->pid = pid;
+    copi_upkeep_started(&child->upkeep, &child->spec, !again);
     copi_table_insert(&children->by_pid, &child->by_pid, pid.bits);
 }

@@ -6,6 +6,7 @@
 #include <coppice/supervisor.h>
 
 #include "table.h"
+#include "upkeep.h"
 
 struct child {
     struct child *older, *younger;
@@ -13,6 +14,8 @@ struct child {
     cop_child_spec spec;
     cop_pid pid;                        /* while UP; else the last one */
     enum cop_child_state state;
+    bool waits;                         /* RESTARTING: for the gate (supervisor_restart.c) */
+    struct upkeep upkeep;
     _Alignas(16) char room[];           /* of the spec */
 };
 
@@ -31,8 +34,9 @@ struct child *copi_children_add(struct children *children, const cop_child_spec 
 
 void copi_children_remove(struct children *children, struct child *child);
 
-/* set_state is for DOWN and RESTARTING. */
-void copi_children_set_up(struct children *children, struct child *child, cop_pid pid);
+/* set_state is for DOWN and RESTARTING, and stops the child's timer.  set_up; again: as a
+ * restart. */
+void copi_children_set_up(struct children *children, struct child *child, cop_pid pid, bool again);
 void copi_children_set_state(struct children *children, struct child *child,
                              enum cop_child_state state);
 

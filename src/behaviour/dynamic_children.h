@@ -5,14 +5,16 @@
 
 #include "child.h"
 #include "table.h"
+#include "upkeep.h"
 
 /* by_pid's key is the pid; while restarting, the one that it had. */
 struct dynamic_child {
     struct table_node by_pid;
     const cop_child_spec *spec;      /* the template, or its own, behind it */
     const void *argument;            /* in place of the spec's; of bytes, behind it */
-    size_t argument_size;
+    uint32_t argument_size;
     bool restarting;
+    struct upkeep *upkeep;           /* owned; or NULL if the spec does not need it */
 };
 
 struct dynamic_children {
@@ -32,9 +34,10 @@ void copi_dynamic_init(struct dynamic_children *children, const cop_child_spec *
 
 /* Adds a child that runs: with its own spec, or from the template with an argument.  Both are
  * copied, without the argument of a child that is never started again. */
-void copi_dynamic_add(struct dynamic_children *children, const cop_child_spec *spec, cop_pid pid);
-void copi_dynamic_add_from(struct dynamic_children *children, const void *argument,
-                           size_t argument_size, cop_pid pid);
+struct dynamic_child *copi_dynamic_add(struct dynamic_children *children,
+                                       const cop_child_spec *spec, cop_pid pid);
+struct dynamic_child *copi_dynamic_add_from(struct dynamic_children *children, const void *argument,
+                                            size_t argument_size, cop_pid pid);
 
 void copi_dynamic_remove(struct dynamic_children *children, struct dynamic_child *child);
 
@@ -56,7 +59,7 @@ void copi_dynamic_set_pid(struct dynamic_children *children, struct dynamic_chil
                           cop_pid pid);
 
 /* At the supervisor's end: stops and removes all, in parallel; each has the time of its own
- * spec. */
+ * spec, and all together that of the tree's deadline (dynamic_stop.c). */
 void copi_dynamic_stop_all(struct dynamic_children *children, struct keeper *keeper);
 
 #endif

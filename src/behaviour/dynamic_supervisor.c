@@ -1,9 +1,11 @@
 /* dynamic_supervisor.c - the dynamic supervisor's process: children by pid, from a template or
  * each from its own spec.
  *
- * A child is up, or its restart has failed and a retry is on its way; then it is kept under
- * the pid that it had.  Ended for good, it is forgotten.  There can be a million of them, so a
- * record is as small as it can be: with a template, 48 bytes and the argument. */
+ * A child is up, or its restart has failed or is delayed and a message is on its way; then it is
+ * kept under the pid that it had.  Ended for good, it is forgotten.  There can be a million of
+ * them, so a record is as small as it can be: with a template, 48 bytes and the argument. */
+#include <string.h>
+
 #include <coppice/memory.h>
 #include <coppice/timer.h>
 
@@ -17,9 +19,61 @@ struct dynamic_supervisor {
     struct policy policy;
     struct dynamic_children children;
     size_t max_children;                /* 0: no limit */
+    void *extra;                        /* comes before each child's argument */
+    size_t extra_size;
 };
 
+/* ---- starting a child -------------------------------------------------------------- */
+
+/* Whether the child's argument can follow the extra one. */
+static bool takes_extra(const struct dynamic_supervisor *supervisor, const void *argument,
+                        size_t argument_size)
+{
+    return supervisor->extra_size == 0 || argument_size > 0 || argument == NULL;
+}
+
+static cop_started start(const struct dynamic_supervisor *supervisor, const cop_child_spec *spec)
+{
+    if (supervisor->extra_size == 0) return copi_child_start(spec);
+    cop_child_spec with_extra = *spec;
+    with_extra.argument_size = supervisor->extra_size + spec->argument_size;
+    char *bytes = cop_alloc(with_extra.argument_size);
+    memcpy(bytes, supervisor->extra, supervisor->extra_size);
+    if (spec->argument_size > 0)
+        memcpy(bytes + supervisor->extra_size, spec->argument, spec->argument_size);
+    with_extra.argument = bytes;
+    cop_started started = copi_child_start(&with_extra);
+    cop_free(bytes);
+    return started;
+}
+
 /* ---- restarts ---------------------------------------------------------------------- */
+
+/* The message that makes the child due, with why it is down; takes the reason over. */
+static cop_message *due(const struct dynamic_child *child, const cop_reason *reason)
+{
+    return cop_new(copi_due_pid, .pid = copi_dynamic_pid(child), .reason = reason);
+}
+
+/* The child runs: sets the timer for its next probe, if there is one. */
+static void watch(struct dynamic_child *child)
+{
+    int64_t interval_ms = child->spec->probe.interval_ms;
+    if (interval_ms > 0) copi_upkeep_arm(child->upkeep, interval_ms, due(child, NULL));
+}
+
+/* Its restart is tried after its delay, or behind what waits in the mailbox; reason: why it is
+ * down. */
+static void try_later(struct dynamic_supervisor *supervisor, struct dynamic_child *child,
+                      const cop_reason *reason)
+{
+    copi_dynamic_set_restarting(&supervisor->children, child, true);
+    cop_message *message = due(child, cop_reason_ref(reason));
+    if (child->spec->backoff.initial_ms > 0)
+        copi_upkeep_arm(child->upkeep, copi_upkeep_delay(child->upkeep, child->spec), message);
+    else
+        cop_cast_message(cop_to(cop_self()), message);
+}
 
 /* Starts the child again; reason: why it is down. */
 static void restart_child(struct dynamic_supervisor *supervisor, struct dynamic_child *child,
@@ -29,9 +83,10 @@ static void restart_child(struct dynamic_supervisor *supervisor, struct dynamic_
     cop_pid old = copi_dynamic_pid(child);
     copi_dynamic_set_restarting(&supervisor->children, child, true);
     cop_child_spec spec = copi_dynamic_spec(child);
-    cop_started started = copi_child_start(&spec);
+    cop_started started = start(supervisor, &spec);
     if (started.error == COP_OK) {
         copi_dynamic_set_pid(&supervisor->children, child, started.pid);
+        watch(child);
         const char *const ids[] = { id != NULL ? id : "undefined" };
         copi_report_restart(&supervisor->keeper, id, old, reason, ids, 1);
     } else if (started.error == COP_EIGNORED) {
@@ -40,29 +95,77 @@ static void restart_child(struct dynamic_supervisor *supervisor, struct dynamic_
         const cop_reason *failure = copi_start_failure(&started);
         copi_report(&supervisor->keeper, "start_error", id, old, failure);
         cop_reason_unref(failure);
-        cop_cast(cop_self(), copi_retry_pid, .pid = old, .reason = cop_reason_ref(reason));
+        try_later(supervisor, child, reason);
     }
 }
 
+/* Does what was decided about a child that has ended or is being restarted. */
 static cop_next carry_out(struct dynamic_supervisor *supervisor, struct dynamic_child *child,
                           struct decision decision, const cop_reason *reason)
 {
-    if (decision.supervisor == GIVE_UP)
-        copi_report_give_up(&supervisor->keeper, child->spec->id, copi_dynamic_pid(child));
+    const struct keeper *keeper = &supervisor->keeper;
+    const char *id = child->spec->id;
+    cop_pid pid = copi_dynamic_pid(child);
+    cop_next next = cop_noreply();
+    if (decision.supervisor == GIVE_UP) {
+        next = cop_stop(copi_give_up_reason(id, reason));
+        copi_report_give_up(keeper, id, pid, decision.spent, cop_reason_origin(next.reason));
+    } else if (decision.spent) {
+        copi_report_spent(keeper, id, pid, reason);
+    }
     if (decision.child == FATE_RESTART) restart_child(supervisor, child, reason);
+    else if (decision.child == FATE_RESTART_LATER) try_later(supervisor, child, reason);
     else copi_dynamic_remove(&supervisor->children, child);
-    return decision.supervisor == GO_ON ? cop_noreply() : cop_stop(COP_SHUTDOWN);
+    return next;
 }
 
 static cop_next child_ended(struct dynamic_supervisor *supervisor, struct dynamic_child *child,
                             const cop_reason *reason)
 {
     struct ended_child ended = { .restart = child->spec->restart, .end = copi_child_end(reason) };
+    if (child->upkeep != NULL) {
+        reason = copi_upkeep_ended(child->upkeep, child->spec, reason);
+        copi_upkeep_tell(child->upkeep, child->spec, &ended);
+    }
     struct decision decision = copi_policy_ended(&supervisor->policy, &ended, cop_now_ns());
     if (decision.report)
         copi_report(&supervisor->keeper, "child_terminated", child->spec->id,
                     copi_dynamic_pid(child), reason);
-    return carry_out(supervisor, child, decision, reason);
+    const cop_reason *kept = cop_reason_ref(reason);    /* upkeep's may go with the child */
+    cop_next next = carry_out(supervisor, child, decision, kept);
+    cop_reason_unref(kept);
+    return next;
+}
+
+/* A child's time has come: of a restart, or of a probe (upkeep.h). */
+static cop_next child_due(struct dynamic_supervisor *supervisor, struct dynamic_child *child,
+                          const cop_message *message)
+{
+    struct upkeep *upkeep = child->upkeep;
+    if (upkeep != NULL && !copi_upkeep_due(upkeep, message)) return cop_noreply();
+    if (child->restarting) {
+        struct ended_child ended = { .restart = child->spec->restart };
+        if (upkeep != NULL) copi_upkeep_tell(upkeep, child->spec, &ended);
+        struct decision decision = copi_policy_retry(&supervisor->policy, &ended, cop_now_ns());
+        return carry_out(supervisor, child, decision, cop_expect(message, copi_due_pid)->reason);
+    }
+    cop_pid pid = copi_dynamic_pid(child);
+    if (upkeep == NULL || message->ref == 0) return cop_noreply();
+    if (upkeep->asked) {
+        copi_upkeep_condemn(upkeep, pid);
+    } else {
+        copi_upkeep_ask(upkeep, pid);
+        copi_upkeep_arm(upkeep, copi_probe_timeout(&child->spec->probe), due(child, NULL));
+    }
+    return cop_noreply();
+}
+
+static void child_answered(struct dynamic_child *child)
+{
+    struct upkeep *upkeep = child->upkeep;
+    if (upkeep == NULL || !upkeep->asked || upkeep->verdict != NULL) return;
+    upkeep->asked = false;
+    watch(child);
 }
 
 /* ---- calls ------------------------------------------------------------------------- */
@@ -76,25 +179,30 @@ static bool is_full(const struct dynamic_supervisor *supervisor)
 static cop_next call_start_child(struct dynamic_supervisor *supervisor, const cop_message *request)
 {
     const cop_child_spec *spec = &cop_expect(request, copi_start_child)->spec;
-    if (copi_spec_fault(spec, COP_NEVER) != NULL) return copi_answer_error(COP_EINVAL);
+    if (copi_spec_dynamic_fault(spec) != NULL) return copi_answer_error(COP_EINVAL);
+    if (!takes_extra(supervisor, spec->argument, spec->argument_size))
+        return copi_answer_error(COP_EINVAL);
     if (is_full(supervisor)) return copi_answer_error(COP_EMAX_CHILDREN);
-    cop_started started = copi_child_start(spec);
-    if (started.error == COP_OK) copi_dynamic_add(&supervisor->children, spec, started.pid);
+    cop_started started = start(supervisor, spec);
+    if (started.error == COP_OK)
+        watch(copi_dynamic_add(&supervisor->children, spec, started.pid));
     return copi_answer_started(started);
 }
 
 static cop_next call_start_from(struct dynamic_supervisor *supervisor, const cop_message *request)
 {
     const copi_start_from *from = cop_expect(request, copi_start_from);
-    if (supervisor->children.template_ == NULL) return copi_answer_error(COP_EINVAL);
+    if (supervisor->children.template_ == NULL ||
+        !takes_extra(supervisor, from->argument, from->argument_size))
+        return copi_answer_error(COP_EINVAL);
     if (is_full(supervisor)) return copi_answer_error(COP_EMAX_CHILDREN);
     cop_child_spec spec = *supervisor->children.template_;
     spec.argument = from->argument;
     spec.argument_size = from->argument_size;
-    cop_started started = copi_child_start(&spec);
+    cop_started started = start(supervisor, &spec);
     if (started.error == COP_OK) {
-        copi_dynamic_add_from(&supervisor->children, from->argument, from->argument_size,
-                              started.pid);
+        watch(copi_dynamic_add_from(&supervisor->children, from->argument, from->argument_size,
+                                    started.pid));
     }
     return copi_answer_started(started);
 }
@@ -128,6 +236,30 @@ static cop_next call_which_children(struct dynamic_supervisor *supervisor,
     return cop_reply_message(reply);
 }
 
+static cop_next call_which_pid(struct dynamic_supervisor *supervisor, const cop_message *request)
+{
+    cop_pid pid = cop_expect(request, copi_which_pid)->pid;
+    const struct dynamic_child *child = copi_dynamic_find(&supervisor->children, pid);
+    if (child == NULL) return copi_answer_error(COP_ENOT_FOUND);
+    cop_child_status status = { .state = COP_CHILD_RESTARTING, .type = child->spec->type };
+    if (!child->restarting) {
+        status.state = COP_CHILD_UP;
+        status.pid = pid;
+        status.ready = true;
+    }
+    if (child->upkeep != NULL) copi_upkeep_status(child->upkeep, &status);
+    return copi_answer_status(&status);
+}
+
+static cop_next call_get_pidspec(struct dynamic_supervisor *supervisor, const cop_message *request)
+{
+    cop_pid pid = cop_expect(request, copi_get_pidspec)->pid;
+    const struct dynamic_child *child = copi_dynamic_find(&supervisor->children, pid);
+    if (child == NULL) return copi_answer_error(COP_ENOT_FOUND);
+    cop_child_spec spec = copi_dynamic_spec(child);
+    return cop_reply_message(copi_message_with_spec(COP_TYPE(copi_childspec), &spec));
+}
+
 static cop_next call_count_children(struct dynamic_supervisor *supervisor,
                                     const cop_message *request)
 {
@@ -159,11 +291,15 @@ static const struct {
     { COP_TYPE(copi_start_from), call_start_from },
     { COP_TYPE(copi_terminate_pid), call_terminate_pid },
     { COP_TYPE(copi_which_children), call_which_children },
+    { COP_TYPE(copi_which_pid), call_which_pid },
+    { COP_TYPE(copi_get_pidspec), call_get_pidspec },
     { COP_TYPE(copi_count_children), call_count_children },
     { COP_TYPE(copi_terminate_child), call_refused },
     { COP_TYPE(copi_restart_child), call_refused },
     { COP_TYPE(copi_delete_child), call_refused },
     { COP_TYPE(copi_get_childspec), call_refused },
+    { COP_TYPE(copi_which_child), call_refused },
+    { COP_TYPE(copi_await_restart), call_refused },
 };
 
 /* ---- callbacks --------------------------------------------------------------------- */
@@ -177,16 +313,17 @@ static cop_next handle_call(void *state, const cop_message *request, cop_from fr
     return cop_stop(cop_reason_error("function_clause: call %s", request->type->name));
 }
 
-/* A retry; any other cast is ignored. */
+/* A child's time, a child's answer; any other cast is ignored. */
 static cop_next handle_cast(void *state, const cop_message *message)
 {
     struct dynamic_supervisor *supervisor = state;
-    const copi_retry_pid *retry = cop_get(message, copi_retry_pid);
-    if (retry == NULL) return cop_noreply();
-    struct dynamic_child *child = copi_dynamic_find(&supervisor->children, retry->pid);
-    if (child == NULL || !child->restarting) return cop_noreply();
-    struct decision decision = copi_policy_retry(&supervisor->policy, cop_now_ns());
-    return carry_out(supervisor, child, decision, retry->reason);
+    const copi_due_pid *due_child = cop_get(message, copi_due_pid);
+    cop_pid pid = due_child != NULL ? due_child->pid : message->from;
+    struct dynamic_child *child = copi_dynamic_find(&supervisor->children, pid);
+    if (child == NULL) return cop_noreply();
+    if (due_child != NULL) return child_due(supervisor, child, message);
+    if (cop_is(message, copi_alive)) child_answered(child);
+    return cop_noreply();
 }
 
 static cop_next handle_info(void *state, const cop_message *message)
@@ -194,7 +331,7 @@ static cop_next handle_info(void *state, const cop_message *message)
     struct dynamic_supervisor *supervisor = state;
     const cop_exit_message *gone = cop_get(message, cop_exit_message);
     if (gone == NULL) {
-        copi_report_unexpected(message);
+        if (!cop_is(message, cop_ready_message)) copi_report_unexpected(message);
         return cop_noreply();
     }
     struct dynamic_child *child = copi_dynamic_find(&supervisor->children, gone->from);
@@ -205,8 +342,8 @@ static cop_next handle_info(void *state, const cop_message *message)
 
 static void terminate(void *state, const cop_reason *reason)
 {
-    (void)reason;
     struct dynamic_supervisor *supervisor = state;
+    supervisor->keeper.deadline = cop_reason_deadline(reason);
     copi_dynamic_stop_all(&supervisor->children, &supervisor->keeper);
     copi_child_hear_all(&supervisor->keeper);
 }
@@ -224,14 +361,19 @@ static cop_next init(void *state, const void *argument)
     }
     if (flags.intensity.set && flags.intensity.seconds == 0)
         copi_supervisor_refuse(COP_EINVAL, "supervisor_data", "invalid_period", NULL);
+    if (flags.extra == NULL && flags.extra_size > 0)
+        copi_supervisor_refuse(COP_EINVAL, "supervisor_data", "invalid_extra", NULL);
     const cop_child_spec *template_ = flags.template_;
-    const char *fault = template_ != NULL ? copi_spec_fault(template_, COP_NEVER) : NULL;
+    const char *fault = template_ != NULL ? copi_spec_dynamic_fault(template_) : NULL;
     if (fault != NULL) copi_supervisor_refuse(COP_EINVAL, "start_spec", fault, template_->id);
 
     copi_keeper_init(&supervisor->keeper);
     copi_window_init(&supervisor->policy.window, &flags.intensity, cop_realloc);
     copi_dynamic_init(&supervisor->children, template_);
     supervisor->max_children = flags.max_children;
+    supervisor->extra_size = flags.extra_size;
+    if (flags.extra_size > 0)
+        supervisor->extra = memcpy(cop_alloc(flags.extra_size), flags.extra, flags.extra_size);
     return cop_ok();
 }
 
@@ -244,51 +386,3 @@ const cop_gen_server copi_dynamic_supervisor_server = {
     .handle_info = handle_info,
     .terminate = terminate,
 };
-
-/* ---- the caller's side ------------------------------------------------------------- */
-
-cop_started cop_dynamic_supervisor_start_opt(const cop_dynamic_supervisor *supervisor,
-                                             const cop_start_options *options)
-{
-    return copi_supervisor_start(&copi_dynamic_supervisor_server, supervisor, sizeof *supervisor,
-                                 supervisor != NULL ? supervisor->name : NULL, options);
-}
-
-cop_started cop_child_dynamic_supervisor(const void *module, const void *argument,
-                                         size_t argument_size)
-{
-    return cop_dynamic_supervisor_start_link(module, .argument = argument,
-                                             .argument_size = argument_size);
-}
-
-cop_started cop_dynamic_supervisor_start_child(cop_dest supervisor, const cop_child_spec *spec)
-{
-    if (spec == NULL || copi_spec_fault(spec, COP_NEVER) != NULL)
-        return (cop_started){ COP_EINVAL, COP_NO_PID, NULL };
-    return copi_request_started(supervisor,
-                                copi_message_with_spec(COP_TYPE(copi_start_child), spec));
-}
-
-cop_started cop_dynamic_supervisor_start_from(cop_dest supervisor, const void *argument,
-                                              size_t argument_size)
-{
-    if (argument == NULL && argument_size > 0)
-        return (cop_started){ COP_EINVAL, COP_NO_PID, NULL };
-    return copi_request_started(supervisor, copi_request_start_from(argument, argument_size));
-}
-
-int cop_dynamic_supervisor_terminate_child(cop_dest supervisor, cop_pid child)
-{
-    return copi_request_done(supervisor, cop_new(copi_terminate_pid, .pid = child));
-}
-
-int cop_dynamic_supervisor_which_children(cop_dest supervisor, cop_child_info **ret_children,
-                                          size_t *ret_count)
-{
-    return cop_supervisor_which_children(supervisor, ret_children, ret_count);
-}
-
-int cop_dynamic_supervisor_count_children(cop_dest supervisor, cop_child_counts *ret_counts)
-{
-    return cop_supervisor_count_children(supervisor, ret_counts);
-}

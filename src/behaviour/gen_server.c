@@ -17,6 +17,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include <coppice/child.h>
 #include <coppice/log.h>
 #include <coppice/memory.h>
 
@@ -106,13 +107,13 @@ static bool makes_sense(const cop_next *next, bool in_call)
     }
 }
 
-/* Frees what came with a return value that makes no sense. */
-static const cop_reason *reject(const cop_next *next)
+/* Frees what came with a return value that makes no sense; returns why the server ends. */
+static const cop_reason *reject(const cop_next *next, const char *callback)
 {
     cop_message_free(next->reply);
     cop_message_free(next->continuation);
     cop_reason_unref(next->reason);
-    return cop_reason_error("bad_return_value");
+    return cop_reason_error("bad_return_value: %s", callback);
 }
 
 static cop_next continue_with(struct server *server, cop_message *message)
@@ -133,12 +134,12 @@ static void answer(struct server *server, cop_from from, cop_message *reply)
 
 /* Does what a callback wants, and what the continuations after it want.  `last` is the type of
  * the message that the callback had, for the report; `from` is the caller if it was a call. */
-static void carry_out(struct server *server, const cop_message_type *last, cop_next next,
-                      const cop_from *from)
+static void carry_out(struct server *server, const char *callback, const cop_message_type *last,
+                      cop_next next, const cop_from *from)
 {
     for (;;) {
         if (!makes_sense(&next, from != NULL))
-            end(server, last, reject(&next), NULL, NULL);
+            end(server, last, reject(&next, callback), NULL, NULL);
         if (next.kind == COP_NEXT_STOP)
             end(server, last, next.reason, next.reply, from);
         if (next.kind == COP_NEXT_REPLY)
@@ -146,6 +147,7 @@ static void carry_out(struct server *server, const cop_message_type *last, cop_n
         if (next.continuation == NULL)
             break;
 
+        callback = "handle_continue";
         last = next.continuation->type;
         from = NULL;
         next = continue_with(server, next.continuation);
@@ -163,7 +165,7 @@ static void handle_call(struct server *server, const cop_message *request)
         end_undefined(server, request, "handle_call");
     const cop_from from = { { request->from, request->ref } };
     cop_next next = server->callbacks->handle_call(copi_server_state(server), request, from);
-    carry_out(server, request->type, next, &from);
+    carry_out(server, "handle_call", request->type, next, &from);
 }
 
 static void handle_cast(struct server *server, const cop_message *message)
@@ -171,7 +173,7 @@ static void handle_cast(struct server *server, const cop_message *message)
     if (server->callbacks->handle_cast == NULL)
         end_undefined(server, message, "handle_cast");
     cop_next next = server->callbacks->handle_cast(copi_server_state(server), message);
-    carry_out(server, message->type, next, NULL);
+    carry_out(server, "handle_cast", message->type, next, NULL);
 }
 
 static void log_unexpected(const cop_message *message)
@@ -203,13 +205,25 @@ static void handle_info(struct server *server, const cop_message *message)
         next = server->callbacks->handle_info(copi_server_state(server), message);
     else
         log_unexpected(message);
-    carry_out(server, message->type, next, NULL);
+    carry_out(server, "handle_info", message->type, next, NULL);
 }
 
 /* What a suspended server does not leave in the mailbox. */
 static bool is_urgent(const cop_message *message, void *server)
 {
     return message->kind == COP_SYSTEM || is_parents_end(server, message);
+}
+
+/* The supervisor wants it to finish; the wait under way goes on unless the callback sets another.
+ * */
+static void drain(struct server *server, const cop_message *message)
+{
+    cop_next next = cop_stop(COP_SHUTDOWN);
+    if (server->callbacks->handle_drain != NULL)
+        next = server->callbacks->handle_drain(copi_server_state(server));
+    if (!next.has_timeout && server->timeout_ms != NO_TIMEOUT)
+        next = cop_then_timeout(next, server->timeout_ms);
+    carry_out(server, "handle_drain", message->type, next, NULL);
 }
 
 static bool obey(struct server *server, const cop_message *message, bool suspended)
@@ -219,6 +233,15 @@ static bool obey(struct server *server, const cop_message *message, bool suspend
     const cop_terminate_message *request = cop_get(message, cop_terminate_message);
     if (request != NULL)
         end_for(server, message, cop_reason_ref(request->reason));
+    if (cop_is(message, cop_probe_message)) {
+        cop_probe_answer(message);
+        return suspended;
+    }
+    if (cop_is(message, cop_drain_message)) {
+        if (!suspended)
+            drain(server, message);
+        return suspended;
+    }
     return copi_server_system(server, message, suspended);
 }
 
@@ -285,7 +308,7 @@ static _Noreturn void refuse_start(cop_next next)
     if (bare && next.kind == COP_NEXT_FAIL && next.reason != NULL)
         cop_init_fail(COP_EFAILED, COP_NO_PID, next.reason, COP_NORMAL);
     if (!bare || next.kind != COP_NEXT_STOP || next.reason == NULL)
-        next.reason = reject(&next);
+        next.reason = reject(&next, "init");
     cop_init_fail(COP_EFAILED, COP_NO_PID, cop_reason_ref(next.reason), next.reason);
 }
 
@@ -302,7 +325,8 @@ static void server_main(void *argument)
 
     cop_init_ack();
     next.kind = COP_NEXT_NOREPLY;
-    carry_out(server, NULL, next, NULL);   /* makes sense, does not stop: no type is asked for */
+    /* It makes sense and does not stop: no type is asked for. */
+    carry_out(server, "init", NULL, next, NULL);
     cop_become(dispatch, server);
 }
 

@@ -146,7 +146,7 @@ static cop_next init(cop_supervisor *flags, const void *argument)
 static bool is_sound(const cop_partition_supervisor *supervisor)
 {
     return supervisor != NULL && supervisor->name != NULL && supervisor->child != NULL &&
-           copi_spec_fault(supervisor->child, COP_NEVER) == NULL &&
+           copi_spec_fault(supervisor->child, supervisor->strategy, COP_NEVER) == NULL &&
            supervisor->partitions <= COP_PARTITIONS_MAX;
 }
 

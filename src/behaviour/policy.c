@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum { DEFAULT_RESTARTS = 3, DEFAULT_SECONDS = 5, WINDOW_FIRST_CAPACITY = 4 };
+enum { DEFAULT_MAX_MS = 30000, DEFAULT_FACTOR = 2 };
 
 static const int64_t SECOND_NS = 1000000000;
 
@@ -60,6 +61,7 @@ static bool window_make_room(struct restart_window *window)
 
 bool copi_window_add(struct restart_window *window, int64_t now_ns)
 {
+    if (window->limit == UINT32_MAX) return true;
     int64_t now = window->whole_seconds ? floor_seconds(now_ns) : now_ns;
     window_prune(window, now);
     if (window->count >= window->limit) return false;
@@ -70,6 +72,33 @@ bool copi_window_add(struct restart_window *window, int64_t now_ns)
     window->times[end] = now;
     window->count++;
     return true;
+}
+
+/* ---- backoff ----------------------------------------------------------------------- */
+
+static int64_t longest_ms(const cop_backoff *backoff)
+{
+    if (backoff->max_ms > 0) return backoff->max_ms;
+    return backoff->initial_ms > DEFAULT_MAX_MS ? backoff->initial_ms : DEFAULT_MAX_MS;
+}
+
+int64_t copi_backoff_ms(const cop_backoff *backoff, uint32_t before, uint64_t chance)
+{
+    assert(backoff->initial_ms > 0 && backoff->jitter_percent <= 100);
+    int64_t max = longest_ms(backoff);
+    int64_t factor = backoff->factor > 0 ? backoff->factor : DEFAULT_FACTOR;
+    int64_t delay = backoff->initial_ms;
+    for (; before > 0 && delay < max && factor > 1; before--)
+        delay = delay > max / factor ? max : delay * factor;
+    if (delay > max) delay = max;
+    int64_t jitter = delay / 100 * backoff->jitter_percent +
+                     delay % 100 * backoff->jitter_percent / 100;
+    return delay - (int64_t)(chance % ((uint64_t)jitter + 1));
+}
+
+int64_t copi_backoff_reset_ms(const cop_backoff *backoff)
+{
+    return backoff->reset_ms > 0 ? backoff->reset_ms : longest_ms(backoff);
 }
 
 /* ---- decisions --------------------------------------------------------------------- */
@@ -96,11 +125,17 @@ static enum supervisor_fate auto_shutdown(const struct policy *policy,
     return GO_ON;
 }
 
-struct decision copi_policy_retry(struct policy *policy, int64_t now_ns)
+struct decision copi_policy_retry(struct policy *policy, const struct ended_child *ended,
+                                  int64_t now_ns)
 {
-    if (!copi_window_add(&policy->window, now_ns)) {
-        return (struct decision){ .child = FATE_KEEP_DOWN, .supervisor = GIVE_UP };
+    if (ended->budget != NULL && !copi_window_add(ended->budget, now_ns)) {
+        bool stays = ended->when_spent == COP_STAY_DOWN;
+        return (struct decision){ .child = FATE_KEEP_DOWN,
+                                  .spent = true,
+                                  .supervisor = stays ? auto_shutdown(policy, ended) : GIVE_UP };
     }
+    if (!copi_window_add(&policy->window, now_ns))
+        return (struct decision){ .child = FATE_KEEP_DOWN, .supervisor = GIVE_UP };
     return (struct decision){ .child = FATE_RESTART, .scope = scope_of(policy->strategy) };
 }
 
@@ -110,16 +145,19 @@ struct decision copi_policy_ended(struct policy *policy, const struct ended_chil
     bool abnormal = ended->end == END_KILLED || ended->end == END_OTHER;
     bool restart = ended->restart == COP_PERMANENT ||
                    (ended->restart == COP_TRANSIENT && abnormal);
-    if (restart) {
-        struct decision decision = copi_policy_retry(policy, now_ns);
-        decision.report = true;
-        return decision;
+    struct decision decision;
+    if (!restart) {
+        bool forget = ended->restart == COP_TEMPORARY;
+        decision = (struct decision){ .child = forget ? FATE_FORGET : FATE_KEEP_DOWN,
+                                      .supervisor = auto_shutdown(policy, ended) };
+    } else if (ended->delayed) {
+        decision = (struct decision){ .child = FATE_RESTART_LATER,
+                                      .scope = scope_of(policy->strategy) };
+    } else {
+        decision = copi_policy_retry(policy, ended, now_ns);
     }
-    return (struct decision){
-        .report = abnormal,
-        .child = ended->restart == COP_TEMPORARY ? FATE_FORGET : FATE_KEEP_DOWN,
-        .supervisor = auto_shutdown(policy, ended),
-    };
+    decision.report = restart || abnormal;
+    return decision;
 }
 
 bool copi_policy_stopped_well(enum cop_shutdown_mode mode, enum cop_restart restart,

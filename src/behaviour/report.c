@@ -39,6 +39,7 @@ void copi_report_stopped(const struct keeper *keeper, const cop_child_spec *spec
                          const cop_reason *reason)
 {
     enum child_end end = copi_child_end(reason);
+    if (spec->drain_ms != 0 && !cop_reason_abnormal(reason)) return;    /* it has finished */
     if (copi_policy_stopped_well(spec->shutdown.mode, spec->restart, end)) return;
     const cop_reason *shown_reason = cop_reason_is(reason, "noproc")
                                          ? cop_reason_atom("child_process_unlinked")
@@ -47,11 +48,40 @@ void copi_report_stopped(const struct keeper *keeper, const cop_child_spec *spec
     cop_reason_unref(shown_reason);
 }
 
-void copi_report_give_up(const struct keeper *keeper, const char *id, cop_pid pid)
+/* The child's reason, or what is behind it if it gave up itself. */
+static const cop_reason *origin_of(const cop_reason *reason)
 {
-    const cop_reason *reason = cop_reason_atom("reached_max_restart_intensity");
-    copi_report(keeper, "shutdown", id, pid, reason);
+    const cop_reason *origin = cop_reason_origin(reason);
+    return origin != NULL && !cop_reason_abnormal(reason) ? origin : reason;
+}
+
+const cop_reason *copi_give_up_reason(const char *id, const cop_reason *last_end)
+{
+    if (last_end == NULL) return COP_SHUTDOWN;
+    const cop_reason *origin = cop_reason_ref(origin_of(last_end));
+    return cop_reason_because(COP_SHUTDOWN, cop_reason_tuple(shown(id), origin));
+}
+
+static void report_limit(const struct keeper *keeper, const char *context, const char *what,
+                         const char *id, cop_pid pid, const cop_reason *origin)
+{
+    const cop_reason *reason = cop_reason_atom(what);
+    if (origin != NULL) reason = cop_reason_because(reason, cop_reason_ref(origin));
+    copi_report(keeper, context, id, pid, reason);
     cop_reason_unref(reason);
+}
+
+void copi_report_give_up(const struct keeper *keeper, const char *id, cop_pid pid, bool spent,
+                         const cop_reason *origin)
+{
+    report_limit(keeper, "shutdown", spent ? "budget_spent" : "reached_max_restart_intensity", id,
+                 pid, origin);
+}
+
+void copi_report_spent(const struct keeper *keeper, const char *id, cop_pid pid,
+                       const cop_reason *last_end)
+{
+    report_limit(keeper, "stays_down", "budget_spent", id, pid, last_end);
 }
 
 void copi_report_progress(const struct keeper *keeper, enum cop_log_level level, const char *id,

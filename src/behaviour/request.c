@@ -10,14 +10,14 @@
 
 /* ---- types ------------------------------------------------------------------------- */
 
-static void drop_retry_child(void *payload)
+static void drop_due_pid(void *payload)
 {
-    cop_reason_unref(((copi_retry_child *)payload)->reason);
+    cop_reason_unref(((copi_due_pid *)payload)->reason);
 }
 
-static void drop_retry_pid(void *payload)
+static void drop_status(void *payload)
 {
-    cop_reason_unref(((copi_retry_pid *)payload)->reason);
+    cop_reason_unref(((copi_status *)payload)->status.last_end);
 }
 
 static void drop_started(void *payload)
@@ -37,13 +37,20 @@ TYPE(get_childspec, NULL);
 TYPE(terminate_pid, NULL);
 TYPE(which_children, NULL);
 TYPE(count_children, NULL);
-TYPE(retry_child, drop_retry_child);
-TYPE(retry_pid, drop_retry_pid);
+TYPE(which_child, NULL);
+TYPE(which_pid, NULL);
+TYPE(get_pidspec, NULL);
+TYPE(await_restart, NULL);
+TYPE(due_child, NULL);
+TYPE(due_pid, drop_due_pid);
+TYPE(alive, NULL);
+TYPE(straggler, NULL);
 TYPE(started, drop_started);
 TYPE(done, NULL);
 TYPE(children, NULL);
 TYPE(counts, NULL);
 TYPE(childspec, NULL);
+TYPE(status, drop_status);
 
 /* ---- making them ------------------------------------------------------------------- */
 
@@ -75,13 +82,12 @@ cop_message *copi_request_start_from(const void *argument, size_t argument_size)
     return message;
 }
 
-cop_message *copi_request_retry(const char *id, const cop_reason *reason)
+cop_message *copi_request_await(const char *id, cop_pid old, int64_t until_ns)
 {
     size_t size = strlen(id) + 1;
-    cop_message *message = cop_message_new(COP_TYPE(copi_retry_child), NULL, size);
-    copi_retry_child *payload = cop_payload(message);
-    payload->id = memcpy(payload + 1, id, size);
-    payload->reason = reason;
+    cop_message *message = cop_message_new(COP_TYPE(copi_await_restart), NULL, size);
+    copi_await_restart *payload = cop_payload(message);
+    *payload = (copi_await_restart){ memcpy(payload + 1, id, size), old, until_ns };
     return message;
 }
 
@@ -114,6 +120,23 @@ cop_next copi_answer_started(cop_started started)
 cop_next copi_answer_error(int error)
 {
     return cop_reply_message(cop_new(copi_done, .error = error));
+}
+
+cop_next copi_answer_status(const cop_child_status *status)
+{
+    return cop_reply_message(cop_new(copi_status, .status = *status));
+}
+
+void copi_tell_straggler(cop_ref watcher, cop_pid pid, bool asked, const char *path)
+{
+    size_t size = strlen(path) + 1;
+    cop_message *message = cop_message_new(COP_TYPE(copi_straggler), NULL, size);
+    copi_straggler *straggler = cop_payload(message);
+    *straggler = (copi_straggler){ .pid = pid, .asked = asked };
+    memcpy(straggler->path, path, size);
+    message->kind = COP_REPLY;
+    message->ref = watcher.serial;
+    cop_send_message(cop_to(watcher), message);
 }
 
 /* ---- the caller's side ------------------------------------------------------------- */

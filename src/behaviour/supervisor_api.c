@@ -6,6 +6,7 @@
 #include <coppice/supervisor.h>
 
 #include "child.h"
+#include "clock.h"
 #include "request.h"
 #include "supervisor.h"
 
@@ -80,8 +81,9 @@ static cop_started refused(void)
 
 cop_started cop_supervisor_start_child(cop_dest supervisor, const cop_child_spec *spec)
 {
-    /* Whether significant is allowed, only the supervisor knows. */
-    if (spec == NULL || spec->id == NULL || copi_spec_fault(spec, COP_ANY_SIGNIFICANT) != NULL)
+    /* What depends on its flags, only the supervisor knows. */
+    if (spec == NULL || spec->id == NULL ||
+        copi_spec_fault(spec, COP_ONE_FOR_ONE, COP_ANY_SIGNIFICANT) != NULL)
         return refused();
     return copi_request_started(supervisor,
                                 copi_message_with_spec(COP_TYPE(copi_start_child), spec));
@@ -144,12 +146,28 @@ int cop_supervisor_count_children(cop_dest supervisor, cop_child_counts *ret_cou
     return COP_OK;
 }
 
-int cop_supervisor_get_childspec(cop_dest supervisor, const char *id, cop_child_spec **ret_spec)
+int copi_request_status(cop_dest supervisor, cop_message *request, cop_child_status *ret_status)
 {
-    if (id == NULL) return COP_EINVAL;
     cop_message *reply;
-    int error = copi_request(supervisor, copi_request_by_id(COP_TYPE(copi_get_childspec), id),
-                             COP_TYPE(copi_childspec), &reply, NULL);
+    int error = copi_request(supervisor, request, COP_TYPE(copi_status), &reply, NULL);
+    if (error != COP_OK) return error;
+    *ret_status = cop_expect(reply, copi_status)->status;
+    if (ret_status->last_end != NULL) cop_reason_ref(ret_status->last_end);
+    cop_message_free(reply);
+    return COP_OK;
+}
+
+int cop_supervisor_which_child(cop_dest supervisor, const char *id, cop_child_status *ret_status)
+{
+    if (id == NULL || ret_status == NULL) return COP_EINVAL;
+    return copi_request_status(supervisor, copi_request_by_id(COP_TYPE(copi_which_child), id),
+                               ret_status);
+}
+
+int copi_request_spec(cop_dest supervisor, cop_message *request, cop_child_spec **ret_spec)
+{
+    cop_message *reply;
+    int error = copi_request(supervisor, request, COP_TYPE(copi_childspec), &reply, NULL);
     if (error != COP_OK) return error;
     const cop_child_spec *spec = &cop_expect(reply, copi_childspec)->spec;
     copi_childspec *block = cop_alloc(sizeof *block + copi_spec_room(spec));
@@ -157,6 +175,29 @@ int cop_supervisor_get_childspec(cop_dest supervisor, const char *id, cop_child_
     cop_message_free(reply);
     *ret_spec = &block->spec;
     return COP_OK;
+}
+
+int cop_supervisor_get_childspec(cop_dest supervisor, const char *id, cop_child_spec **ret_spec)
+{
+    if (id == NULL) return COP_EINVAL;
+    return copi_request_spec(supervisor, copi_request_by_id(COP_TYPE(copi_get_childspec), id),
+                             ret_spec);
+}
+
+int cop_supervisor_await_restart(cop_dest supervisor, const char *id, cop_pid old,
+                                 int64_t timeout_ms, cop_pid *ret_pid)
+{
+    if (id == NULL) return COP_EINVAL;
+    cop_message *reply;
+    int error = cop_call_message(supervisor, copi_request_await(id, old, copi_after_ms(timeout_ms)),
+                                 timeout_ms, &reply, NULL);
+    if (error != COP_OK) return error;
+    const copi_done *refused = cop_get(reply, copi_done);
+    const copi_started *answer = cop_get(reply, copi_started);
+    error = refused != NULL ? refused->error : answer != NULL ? answer->started.error : COP_EREPLY;
+    if (error == COP_OK && ret_pid != NULL) *ret_pid = answer->started.pid;
+    cop_message_free(reply);
+    return error;
 }
 
 int cop_supervisor_stop(cop_dest supervisor, const cop_reason *reason)

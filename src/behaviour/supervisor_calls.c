@@ -3,7 +3,19 @@
 
 #include <string.h>
 
+#include <coppice/memory.h>
+#include <coppice/timer.h>
+
 #include "request.h"
+
+/* ---- start, stop, restart, delete -------------------------------------------------- */
+
+static bool is_faulty(const struct supervisor *supervisor, const cop_child_spec *spec)
+{
+    const struct policy *policy = &supervisor->policy;
+    return spec->id == NULL ||
+           copi_spec_fault(spec, policy->strategy, policy->auto_shutdown) != NULL;
+}
 
 /* Starts a new child, and keeps it if it runs or, unless temporary, ignored its start. */
 static cop_started start_new(struct supervisor *supervisor, const cop_child_spec *spec)
@@ -27,8 +39,7 @@ static cop_started start_new(struct supervisor *supervisor, const cop_child_spec
 static cop_next call_start_child(struct supervisor *supervisor, const cop_message *request)
 {
     const cop_child_spec *spec = &cop_expect(request, copi_start_child)->spec;
-    if (spec->id == NULL || copi_spec_fault(spec, supervisor->policy.auto_shutdown) != NULL)
-        return copi_answer_error(COP_EINVAL);
+    if (is_faulty(supervisor, spec)) return copi_answer_error(COP_EINVAL);
 
     const struct child *present = copi_children_by_id(&supervisor->children, spec->id);
     if (present == NULL) return copi_answer_started(start_new(supervisor, spec));
@@ -41,7 +52,11 @@ static cop_next call_terminate_child(struct supervisor *supervisor, const cop_me
     const char *id = cop_expect(request, copi_terminate_child)->id;
     struct child *child = copi_children_by_id(&supervisor->children, id);
     if (child == NULL) return copi_answer_error(COP_ENOT_FOUND);
-    copi_supervisor_stop_child(supervisor, child);
+    if (child->state == COP_CHILD_UP)
+        copi_child_stop(&supervisor->keeper, &child->spec, child->pid);
+    copi_children_set_state(&supervisor->children, child, COP_CHILD_DOWN);
+    copi_supervisor_open_gate(supervisor, child);
+    copi_supervisor_put_down(supervisor, child);
     return copi_answer_error(COP_OK);
 }
 
@@ -73,9 +88,11 @@ static cop_next call_delete_child(struct supervisor *supervisor, const cop_messa
     const char *id = cop_expect(request, copi_delete_child)->id;
     struct child *child = child_down(supervisor, id, &error);
     if (child == NULL) return copi_answer_error(error);
-    copi_children_remove(&supervisor->children, child);
+    copi_supervisor_forget(supervisor, child);
     return copi_answer_error(COP_OK);
 }
+
+/* ---- what there is ----------------------------------------------------------------- */
 
 static cop_next call_get_childspec(struct supervisor *supervisor, const cop_message *request)
 {
@@ -101,6 +118,20 @@ static cop_next call_which_children(struct supervisor *supervisor, const cop_mes
     return cop_reply_message(reply);
 }
 
+static cop_next call_which_child(struct supervisor *supervisor, const cop_message *request)
+{
+    const char *id = cop_expect(request, copi_which_child)->id;
+    struct child *child = copi_children_by_id(&supervisor->children, id);
+    if (child == NULL) return copi_answer_error(COP_ENOT_FOUND);
+    cop_child_status status = {
+        .state = child->state,
+        .pid = child->state == COP_CHILD_UP ? child->pid : COP_NO_PID,
+        .type = child->spec.type,
+    };
+    copi_upkeep_status(&child->upkeep, &status);
+    return copi_answer_status(&status);
+}
+
 static cop_next call_count_children(struct supervisor *supervisor, const cop_message *request)
 {
     (void)request;
@@ -113,6 +144,80 @@ static cop_next call_count_children(struct supervisor *supervisor, const cop_mes
     }
     return cop_reply_message(cop_new(copi_counts, .counts = counts));
 }
+
+/* ---- await_restart ----------------------------------------------------------------- */
+
+/* Who waits for a child to be another process than `old`. */
+struct waiter {
+    struct waiter *next;
+    cop_from from;
+    cop_pid old;
+    int64_t until_ns;
+    char id[];
+};
+
+static bool is_new(const struct child *child, cop_pid old)
+{
+    return child->state == COP_CHILD_UP && child->upkeep.ready && !cop_pid_equal(child->pid, old);
+}
+
+/* Takes the waiter out. */
+static void unlink_waiter(struct waiter **place)
+{
+    struct waiter *waiter = *place;
+    *place = waiter->next;
+    cop_free(waiter);
+}
+
+void copi_supervisor_tell_waiters(struct supervisor *supervisor, const struct child *child)
+{
+    struct waiter **place = &supervisor->waiters;
+    while (*place != NULL) {
+        struct waiter *waiter = *place;
+        bool gone = child->state == COP_CHILD_DOWN;
+        if (strcmp(waiter->id, child->spec.id) != 0 || (!gone && !is_new(child, waiter->old))) {
+            place = &waiter->next;
+            continue;
+        }
+        cop_started started = { gone ? COP_ENOT_FOUND : COP_OK, gone ? COP_NO_PID : child->pid,
+                                NULL };
+        cop_answer_message(waiter->from, cop_new(copi_started, .started = started));
+        unlink_waiter(place);
+    }
+}
+
+/* Those whose time is over wait no longer, whatever came of their restart. */
+static void drop_late_waiters(struct supervisor *supervisor)
+{
+    int64_t now_ns = cop_now_ns();
+    struct waiter **place = &supervisor->waiters;
+    while (*place != NULL) {
+        if ((*place)->until_ns < now_ns) unlink_waiter(place);
+        else place = &(*place)->next;
+    }
+}
+
+static cop_next call_await_restart(struct supervisor *supervisor, const cop_message *request)
+{
+    const copi_await_restart *await = cop_expect(request, copi_await_restart);
+    const struct child *child = copi_children_by_id(&supervisor->children, await->id);
+    if (child == NULL) return copi_answer_error(COP_ENOT_FOUND);
+    if (is_new(child, await->old))
+        return copi_answer_started((cop_started){ COP_OK, child->pid, NULL });
+
+    drop_late_waiters(supervisor);
+    size_t id_size = strlen(await->id) + 1;
+    struct waiter *waiter = cop_alloc(sizeof *waiter + id_size);
+    *waiter = (struct waiter){ .next = supervisor->waiters,
+                               .from = { { request->from, request->ref } },
+                               .old = await->old,
+                               .until_ns = await->until_ns };
+    memcpy(waiter->id, await->id, id_size);
+    supervisor->waiters = waiter;
+    return cop_noreply();
+}
+
+/* ---- all calls --------------------------------------------------------------------- */
 
 /* What only dynamic supervisors do. */
 static cop_next call_refused(struct supervisor *supervisor, const cop_message *request)
@@ -132,9 +237,13 @@ static const struct {
     { COP_TYPE(copi_delete_child), call_delete_child },
     { COP_TYPE(copi_get_childspec), call_get_childspec },
     { COP_TYPE(copi_which_children), call_which_children },
+    { COP_TYPE(copi_which_child), call_which_child },
     { COP_TYPE(copi_count_children), call_count_children },
+    { COP_TYPE(copi_await_restart), call_await_restart },
     { COP_TYPE(copi_start_from), call_refused },
     { COP_TYPE(copi_terminate_pid), call_refused },
+    { COP_TYPE(copi_which_pid), call_refused },
+    { COP_TYPE(copi_get_pidspec), call_refused },
 };
 
 cop_next copi_supervisor_call(struct supervisor *supervisor, const cop_message *request)

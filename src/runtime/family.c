@@ -53,6 +53,32 @@ size_t cop_ancestors(cop_pid *ret_pids, size_t room)
     return count;
 }
 
+/* Walks up from a process, a few steps for each: trees are flat. */
+static bool descends_from(cop_pid pid, cop_pid ancestor)
+{
+    do
+        pid = parent_of(pid);
+    while (!cop_pid_is_none(pid) && !cop_pid_equal(pid, ancestor));
+    return !cop_pid_is_none(pid);
+}
+
+size_t cop_descendants(cop_pid ancestor, cop_pid *ret_pids, size_t room)
+{
+    size_t count = 0;
+    size_t cursor = 0;
+    cop_pid pid;
+    if (cop_pid_is_none(ancestor))
+        return 0;
+    while (!cop_pid_is_none(pid = copi_processes_next(&cursor))) {
+        if (!descends_from(pid, ancestor))
+            continue;
+        if (count < room)
+            ret_pids[count] = pid;
+        count++;
+    }
+    return count;
+}
+
 /* ---- groups ---------------------------------------------------------------------------- */
 
 unsigned cop_group(void)

@@ -58,6 +58,10 @@ static void add_reason(struct text *text, const cop_log_event *event)
         return;
     cop_reason_format(event->reason, reason, sizeof reason);
     add(text, ": %s", reason);
+    if (cop_reason_origin(event->reason) == NULL)
+        return;
+    cop_reason_format(cop_reason_origin(event->reason), reason, sizeof reason);
+    add(text, ", because of %s", reason);
 }
 
 static void add_who(struct text *text, const cop_log_event *event)

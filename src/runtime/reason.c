@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "reason.h"
 
+#include <coppice/start.h>
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -16,12 +17,15 @@ struct cop_reason {
     _Atomic uint32_t references;   /* 0: static, never freed */
     enum cop_reason_kind kind;
     const char *text;              /* in the same block, or static */
-    const cop_reason *cause;       /* owned */
-    const cop_crash *crash;        /* in the same block */
+    const cop_reason *cause;       /* owned, or the base's */
+    const cop_crash *crash;        /* in the same block, or the base's */
+    const cop_reason *base;        /* owned: the reason that this one is, with more; or NULL */
+    const cop_reason *origin;      /* owned, of one with a base; or NULL */
+    const cop_deadline *deadline;  /* in the same block, or the base's; or NULL */
 };
 
 #define STATIC_REASON(name_, text_)                                                      \
-    const cop_reason name_ = { 0, COP_REASON_ATOM, text_, NULL, NULL }
+    const cop_reason name_ = { 0, COP_REASON_ATOM, text_, NULL, NULL, NULL, NULL, NULL }
 STATIC_REASON(cop_reason_normal, "normal");
 STATIC_REASON(cop_reason_shutdown, "shutdown");
 STATIC_REASON(cop_reason_kill, "kill");
@@ -113,6 +117,48 @@ const cop_reason *copi_reason_crash(const cop_crash *crash)
     return reason;
 }
 
+/* The same reason in a block of its own, with `room` bytes behind it; takes it over. */
+static cop_reason *reason_over(const cop_reason *base, size_t room, char **ret_room)
+{
+    cop_reason *reason = reason_new(base->kind, room, ret_room);
+    if (reason == NULL)
+        return NULL;
+    reason->text = base->text;
+    reason->cause = base->cause;
+    reason->crash = base->crash;
+    reason->deadline = base->deadline;
+    reason->origin = cop_reason_ref(base->origin);
+    reason->base = base;
+    return reason;
+}
+
+const cop_reason *cop_reason_because(const cop_reason *reason, const cop_reason *origin)
+{
+    char *room;
+    cop_reason *over = reason_over(reason, 0, &room);
+    if (over == NULL) {
+        cop_reason_unref(origin);
+        return reason;
+    }
+    cop_reason_unref(over->origin);
+    over->origin = origin;
+    return over;
+}
+
+const cop_reason *cop_reason_by(const cop_reason *reason, const cop_deadline *deadline)
+{
+    size_t path = strlen(deadline->path) + 1;
+    char *room;
+    cop_reason *over = reason_over(reason, sizeof *deadline + path, &room);
+    if (over == NULL)
+        return reason;
+    cop_deadline *copy = (cop_deadline *)(void *)room;
+    *copy = *deadline;
+    copy->path = memcpy(copy + 1, deadline->path, path);
+    over->deadline = copy;
+    return over;
+}
+
 const cop_reason *cop_reason_ref(const cop_reason *reason)
 {
     if (reason != NULL && reason->references != 0)
@@ -128,9 +174,10 @@ void cop_reason_unref(const cop_reason *reason)
         cop_reason *counted = (cop_reason *)reason;
         if (atomic_fetch_sub_explicit(&counted->references, 1, memory_order_acq_rel) != 1)
             return;
-        const cop_reason *cause = counted->cause;
+        const cop_reason *below = counted->base != NULL ? counted->base : counted->cause;
+        cop_reason_unref(counted->origin);
         free(counted);
-        reason = cause;
+        reason = below;
     }
 }
 
@@ -149,6 +196,16 @@ const char *cop_reason_text(const cop_reason *reason)
 const cop_reason *cop_reason_cause(const cop_reason *reason)
 {
     return reason->cause;
+}
+
+const cop_reason *cop_reason_origin(const cop_reason *reason)
+{
+    return reason->origin;
+}
+
+const cop_deadline *cop_reason_deadline(const cop_reason *reason)
+{
+    return reason->deadline;
 }
 
 const cop_crash *cop_reason_crash(const cop_reason *reason)

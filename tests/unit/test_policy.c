@@ -227,7 +227,7 @@ START_TEST(the_strategy_says_who_restarts_with_the_child)
         struct policy policy = policy_of(pairs[i].strategy, COP_NEVER, 2);
         struct ended_child ended = { .restart = COP_PERMANENT, .end = END_OTHER };
         ck_assert_int_eq(copi_policy_ended(&policy, &ended, 0).scope, pairs[i].scope);
-        ck_assert_int_eq(copi_policy_retry(&policy, 0).scope, pairs[i].scope);
+        ck_assert_int_eq(copi_policy_retry(&policy, &ended, 0).scope, pairs[i].scope);
         free(policy.window.times);
     }
 }
@@ -253,11 +253,11 @@ START_TEST(failed_restarts_count_like_crashes_and_are_not_reported_as_such)
     struct ended_child ended = { .restart = COP_TRANSIENT, .end = END_OTHER };
     ck_assert_int_eq(copi_policy_ended(&policy, &ended, 0).child, FATE_RESTART);
     for (int i = 0; i < 2; i++) {
-        struct decision decision = copi_policy_retry(&policy, 0);
+        struct decision decision = copi_policy_retry(&policy, &ended, 0);
         ck_assert_int_eq(decision.child, FATE_RESTART);
         ck_assert(!decision.report);
     }
-    struct decision decision = copi_policy_retry(&policy, 0);
+    struct decision decision = copi_policy_retry(&policy, &ended, 0);
     ck_assert_int_eq(decision.child, FATE_KEEP_DOWN);
     ck_assert_int_eq(decision.supervisor, GIVE_UP);
     free(policy.window.times);

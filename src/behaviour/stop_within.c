@@ -1,0 +1,157 @@
+/* stop_within.c - stopping a whole tree by a deadline: the side of who wants it stopped.
+ *
+ * The request to the top leads to the deadline, with an alias of the caller's in it: supervisors in
+ * the tree send a copi_straggler there for each process that they had to kill (child_stop.c), and
+ * since each is down only after those below it, all of these are here before the top's down
+ * message.  When the time is over and the top is not down, it is stuck itself: it is killed, and
+ * with it all that descends from it. */
+#include <assert.h>
+#include <string.h>
+
+#include <coppice/memory.h>
+#include <coppice/supervisor.h>
+
+#include "child.h"
+#include "clock.h"
+#include "request.h"
+
+enum { KILL_MS = 1000 };    /* how long to wait for the end of those who were killed */
+
+/* The stragglers, as they come. */
+struct list {
+    cop_message **messages;
+    size_t count, capacity;
+    size_t path_bytes;
+};
+
+static void add(struct list *list, cop_message *message)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity == 0 ? 8 : 2 * list->capacity;
+        list->messages = cop_realloc(list->messages, list->capacity * sizeof *list->messages);
+    }
+    list->messages[list->count++] = message;
+    list->path_bytes += message->size - sizeof(copi_straggler);
+}
+
+/* All of them in one block, or NULL for none; the list is empty afterwards. */
+static cop_straggler *take_all(struct list *list)
+{
+    cop_straggler *block = NULL;
+    if (list->count > 0) block = cop_alloc(list->count * sizeof *block + list->path_bytes);
+    char *room = (char *)(block + list->count);
+    for (size_t i = 0; i < list->count; i++) {
+        const copi_straggler *straggler = cop_expect(list->messages[i], copi_straggler);
+        size_t size = list->messages[i]->size - sizeof *straggler;
+        block[i] = (cop_straggler){ memcpy(room, straggler->path, size), straggler->pid,
+                                    straggler->asked };
+        room += size;
+        cop_message_free(list->messages[i]);
+    }
+    cop_free(list->messages);
+    *list = (struct list){ NULL, 0, 0, 0 };
+    return block;
+}
+
+/* Waits for the top's end and notes the stragglers.  Returns the down message, or NULL when the
+ * time is over. */
+static cop_message *collect(struct list *list, cop_ref watcher, int64_t until_ns)
+{
+    const cop_match news = { .ref = watcher };
+    for (;;) {
+        cop_message *message = cop_take(&news, copi_ms_until(until_ns));
+        if (message == NULL || cop_is(message, cop_down_message)) return message;
+        add(list, message);
+    }
+}
+
+/* "app/NAME", with the label or the pid of one that has no name. */
+static void tell_remaining(const cop_deadline *deadline, cop_pid pid)
+{
+    char name[COP_NAME_MAX + 1];
+    if (!cop_name_of(pid, name, sizeof name)) cop_pid_format(pid, name, sizeof name);
+    size_t size = strlen(deadline->path) + strlen(name) + 2;
+    char *path = cop_alloc(size);
+    memcpy(path, deadline->path, strlen(deadline->path));
+    path[strlen(deadline->path)] = '/';
+    memcpy(path + strlen(deadline->path) + 1, name, strlen(name) + 1);
+    copi_tell_straggler(deadline->watcher, pid, false, path);
+    cop_free(path);
+}
+
+/* The top is stuck: ends it and all that descends from it. */
+static void fell(cop_pid top, const cop_deadline *deadline)
+{
+    copi_tell_straggler(deadline->watcher, top, true, deadline->path);
+    size_t count = cop_descendants(top, NULL, 0);
+    cop_pid *pids = cop_alloc((count + 1) * sizeof *pids);
+    size_t found = cop_descendants(top, pids, count);
+    for (size_t i = 0; i < found && i < count; i++) tell_remaining(deadline, pids[i]);
+    cop_free(pids);
+    copi_kill_descendants(top);
+    cop_exit_process(top, COP_KILL);
+}
+
+static void release_reason(void *reason)
+{
+    cop_reason_unref(reason);
+}
+
+/* The reason is the caller's. */
+static int stop_within(cop_pid top, const cop_reason *reason, int64_t deadline_ms,
+                       struct list *list)
+{
+    char path[COP_NAME_MAX + 1];
+    if (!cop_name_of(top, path, sizeof path)) cop_pid_format(top, path, sizeof path);
+    cop_ref watcher = cop_monitor_opt(cop_to(top), COP_ALIAS_DEMONITOR);
+    int64_t until_ns = copi_after_ms(deadline_ms);
+    cop_deadline deadline = { copi_after_ms(copi_left_for_child(deadline_ms)), watcher, path };
+    cop_message *request = cop_new(cop_terminate_message,
+                                   .reason = cop_reason_by(cop_reason_ref(reason), &deadline));
+    request->kind = COP_SYSTEM;
+    cop_send_message(cop_to(top), request);
+
+    cop_message *down = collect(list, watcher, until_ns);
+    if (down == NULL) {
+        fell(top, &deadline);
+        down = collect(list, watcher, copi_after_ms(KILL_MS));
+    }
+    if (down == NULL) {
+        cop_demonitor_flush(watcher);
+        return COP_ETIMEOUT;
+    }
+    const cop_reason *end = cop_expect(down, cop_down_message)->reason;
+    int error = list->count > 0                ? COP_ETIMEOUT
+                : cop_reason_equal(end, reason) ? COP_OK
+                : cop_reason_is(end, "noproc")  ? COP_ENOPROC
+                                                : COP_EDOWN;
+    cop_message_free(down);
+    return error;
+}
+
+int cop_supervisor_stop_within(cop_dest supervisor, const cop_reason *reason, int64_t deadline_ms,
+                               cop_straggler **ret_stragglers, size_t *ret_count)
+{
+    if (reason == NULL) return COP_EINVAL;
+    cop_pid self = cop_self();
+    cop_pid top = cop_resolve(supervisor);
+    int error = deadline_ms < 0 || ret_stragglers == NULL || ret_count == NULL ? COP_EINVAL
+                : cop_pid_is_none(self)                                        ? COP_EOUTSIDE
+                : cop_pid_is_none(top)                                         ? COP_ENOPROC
+                : cop_pid_equal(top, self)                                     ? COP_ESELF
+                                                                               : COP_OK;
+    if (error != COP_OK) {
+        cop_reason_unref(reason);
+        return error;
+    }
+    cop_deferred *guard = cop_defer(release_reason, (void *)(uintptr_t)reason);
+    struct list list = { NULL, 0, 0, 0 };
+    error = stop_within(top, reason, deadline_ms, &list);
+    cop_undefer(guard, true);
+    size_t count = list.count;
+    cop_straggler *stragglers = take_all(&list);
+    if (error != COP_ETIMEOUT) return error;
+    *ret_stragglers = stragglers;
+    *ret_count = count;
+    return error;
+}

@@ -27,14 +27,21 @@ static cop_gen_server server;
 static const cop_gen_server servers[] = { { .name = "first" }, { .name = "second" } };
 static const cop_supervisor supervisor = { .name = "supervisor" };
 static const cop_dynamic_supervisor dynamic = { .name = "dynamic" };
+static const cop_agent agent = { .name = "agent" };
+static const cop_registry registry = { .name = "registry" };
+static const cop_partition_supervisor partitions = { .name = "partitions" };
+static const cop_task_supervisor tasks = { .name = "tasks" };
 const cop_child_spec *table(void);
 const cop_child_spec *table(void)
 {
     (void)&server, (void)servers, (void)&supervisor, (void)&dynamic;
+    (void)&agent, (void)&registry, (void)&partitions, (void)&tasks;
     static const cop_child_spec children[] = { LINE };
     return children;
 }
 """
+
+DECLARATIONS = "#include <coppice/coppice.h>\nLINE;\n"
 
 # What stands around them, whether that is C++ too, right lines, wrong lines.
 CASES = [
@@ -51,6 +58,14 @@ CASES = [
     (CHILDREN, True,
      ["COP_CHILD_DYNAMIC_SUPERVISOR(dynamic)"],
      ["COP_CHILD_DYNAMIC_SUPERVISOR(server)", "COP_CHILD_DYNAMIC_SUPERVISOR(supervisor)"]),
+    (CHILDREN, True,
+     ["COP_CHILD_AGENT(agent)", "COP_CHILD_REGISTRY(registry)",
+      "COP_CHILD_PARTITION_SUPERVISOR(partitions)", "COP_CHILD_TASK_SUPERVISOR(tasks)"],
+     ["COP_CHILD_AGENT(server)", "COP_CHILD_REGISTRY(agent)",
+      "COP_CHILD_PARTITION_SUPERVISOR(supervisor)", "COP_CHILD_TASK_SUPERVISOR(dynamic)"]),
+    (DECLARATIONS, True,
+     ["COP_MESSAGE(ping, { int n; })", "COP_CALL(add, { int amount; }, { int total; })"],
+     ["COP_MESSAGE(ping)"]),
 ]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Werror"]
 

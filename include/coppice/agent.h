@@ -45,7 +45,8 @@ int cop_agent_stop(cop_dest agent, const cop_reason *reason, int64_t timeout_ms)
 typedef struct cop_agent { const char *name; const void *initial; size_t size; } cop_agent;
 cop_started cop_child_agent(const void *module, const void *argument, size_t argument_size);
 #define COP_CHILD_AGENT(agent_, ...)                                                     \
-    { .id = #agent_, .start = cop_child_agent, .module = &(agent_), __VA_ARGS__ }
+    { .id = #agent_, .start = cop_child_agent,                                           \
+      .module = COP_MODULE(cop_agent, agent_), __VA_ARGS__ }
 
 #ifdef __cplusplus
 }

@@ -126,6 +126,21 @@ cop_started cop_child_server(const void *module, const void *argument, size_t ar
 cop_started cop_child_supervisor(const void *module, const void *argument, size_t argument_size);
 cop_started cop_child_function(const void *module, const void *argument, size_t argument_size);
 
+/* COP_MODULE(type, variable): the variable's address, a constant expression; one of another type
+ * does not compile. */
+#ifdef __cplusplus
+#define COP_MODULE(type_, variable_) static_cast<const type_ *>(&(variable_))
+#else
+#define COP_MODULE(type_, variable_)                                                     \
+    _Generic(&(variable_), type_ *: &(variable_), const type_ *: &(variable_))
+#endif
+
+/* Children for a spec table; any field may follow.  The id is the variable's name; a
+ * variable of another type does not compile. */
+#define COP_CHILD_SERVER(server_, ...)                                                   \
+    { .id = #server_, .start = cop_child_server,                                         \
+      .module = COP_MODULE(cop_gen_server, server_), __VA_ARGS__ }
+
 /* ---- the child's side ------------------------------------------------------------------ */
 
 /* [process] Says that the caller is ready for those that depend on it: a server that has answered

@@ -153,8 +153,8 @@ typedef struct cop_message {
  * The descriptor is weak, so that a header may declare it for many files: one stays. */
 #define COP_MESSAGE_WITH(name_, body_, drop_)                                            \
     typedef struct name_ body_ name_;                                                    \
-    extern const cop_message_type cop_type_##name_;                                      \
-    __attribute__((weak)) const cop_message_type cop_type_##name_ = { #name_, sizeof(name_), drop_ }
+    extern __attribute__((weak)) const cop_message_type cop_type_##name_;                \
+    const cop_message_type cop_type_##name_ = { #name_, sizeof(name_), drop_ }
 #define COP_MESSAGE(name_, ...) COP_MESSAGE_WITH(name_, COP_BODY(__VA_ARGS__), NULL)
 #define COP_CALL(name_, body_, ...)                                                      \
     COP_MESSAGE_WITH(name_, COP_BODY(body_), NULL);                                      \

@@ -48,7 +48,8 @@ cop_started cop_partition_supervisor_start_opt(const cop_partition_supervisor *s
 cop_started cop_child_partition_supervisor(const void *module, const void *argument,
                                            size_t argument_size);
 #define COP_CHILD_PARTITION_SUPERVISOR(supervisor_, ...)                                 \
-    { .id = #supervisor_, .start = cop_child_partition_supervisor, .module = &(supervisor_), \
+    { .id = #supervisor_, .start = cop_child_partition_supervisor,                       \
+      .module = COP_MODULE(cop_partition_supervisor, supervisor_),                       \
       .type = COP_SUPERVISOR, __VA_ARGS__ }
 
 /* ---- routing --------------------------------------------------------------------------- */

@@ -45,7 +45,8 @@ cop_started cop_registry_start_opt(const cop_registry *registry, const cop_start
     cop_registry_start_opt((registry_), &(cop_start_options){ .link = true, __VA_ARGS__ })
 cop_started cop_child_registry(const void *module, const void *argument, size_t argument_size);
 #define COP_CHILD_REGISTRY(registry_, ...)                                               \
-    { .id = #registry_, .start = cop_child_registry, .module = &(registry_),             \
+    { .id = #registry_, .start = cop_child_registry,                                     \
+      .module = COP_MODULE(cop_registry, registry_),                                     \
       .type = COP_SUPERVISOR, __VA_ARGS__ }
 
 /* ---- registering: the calling process -------------------------------------------------- */

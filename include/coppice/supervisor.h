@@ -47,20 +47,7 @@ enum cop_strategy { COP_ONE_FOR_ONE = 0, COP_REST_FOR_ONE, COP_ONE_FOR_ALL };
 
 enum cop_auto_shutdown { COP_NEVER = 0, COP_ANY_SIGNIFICANT, COP_ALL_SIGNIFICANT };
 
-/* COP_MODULE(type, variable): the variable's address, a constant expression; one of another type
- * does not compile. */
-#ifdef __cplusplus
-#define COP_MODULE(type_, variable_) static_cast<const type_ *>(&(variable_))
-#else
-#define COP_MODULE(type_, variable_)                                                     \
-    _Generic(&(variable_), type_ *: &(variable_), const type_ *: &(variable_))
-#endif
-
-/* Children for a spec table; any field may follow.  The id is the variable's name; a
- * variable of another type does not compile. */
-#define COP_CHILD_SERVER(server_, ...)                                                   \
-    { .id = #server_, .start = cop_child_server,                                         \
-      .module = COP_MODULE(cop_gen_server, server_), __VA_ARGS__ }
+/* For a spec table, as COP_CHILD_SERVER (child.h). */
 #define COP_CHILD_SUPERVISOR(supervisor_, ...)                                           \
     { .id = #supervisor_, .start = cop_child_supervisor,                                 \
       .module = COP_MODULE(cop_supervisor, supervisor_), .type = COP_SUPERVISOR, __VA_ARGS__ }

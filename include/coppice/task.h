@@ -129,7 +129,8 @@ cop_started cop_task_supervisor_start_opt(const cop_task_supervisor *supervisor,
 cop_started cop_child_task_supervisor(const void *module, const void *argument,
                                       size_t argument_size);
 #define COP_CHILD_TASK_SUPERVISOR(supervisor_, ...)                                      \
-    { .id = #supervisor_, .start = cop_child_task_supervisor, .module = &(supervisor_),  \
+    { .id = #supervisor_, .start = cop_child_task_supervisor,                            \
+      .module = COP_MODULE(cop_task_supervisor, supervisor_),                            \
       .type = COP_SUPERVISOR, __VA_ARGS__ }
 
 /* [may block] As cop_task_async, in a process that is the supervisor's child; async_nolink leaves

@@ -4,7 +4,7 @@
 #     make CC=clang ...       another compiler
 #     make SETUP=--werror ... more options for meson setup
 #     make TESTS='--suite unit' test    only some tests; options of meson test
-#     make COUNT=100 SEED=7 test-otp    so many random files of each kind, from that seed on
+#     make COUNT=100 SEED=7 test-otp    so many random files of each kind, of that seed
 
 SETUP =
 TESTS =

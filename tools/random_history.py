@@ -5,24 +5,32 @@ import random
 EXITS = ["boom", "boom", "shutdown", "normal", "kill", "killed", "noproc", "noconnection",
          "shutdown:x"]
 NAMES = ["n1", "n2", "n3"]
+STEPS = [   # and how often they come, times the taste of the history
+    ("spawn", 5), ("spawn_link", 7), ("spawn_monitor", 6), ("link", 14), ("unlink", 7),
+    ("monitor", 13), ("demonitor", 6), ("trap", 5), ("end", 9), ("exit2", 13), ("send", 4),
+    ("names", 10), ("alias", 3), ("use_alias", 5), ("alive", 1),
+]
 
 
 class History:
     """The steps so far and what they may refer to; it guesses who lives, as a step at a dead
     process is worth playing too."""
 
-    def __init__(self, number):
-        self.random = random.Random(f"history {number}")
+    def __init__(self, seed, number):
+        self.random = random.Random(f"history {seed} {number}")
         self.lines = []
         self.processes = []
         self.dead = set()
         self.monitors = []      # their owners; a guess
         self.aliases = []
+        self.weights = [weight * self.pick([0.1, 0.5, 1, 1, 2, 4]) for _, weight in STEPS]
 
     def pick(self, values):
         return self.random.choice(values)
 
     def process(self):
+        if self.random.random() < 0.01:
+            return "nobody"
         living = [process for process in self.processes if process not in self.dead]
         return self.pick(living if living and self.random.random() < 0.85 else self.processes)
 
@@ -113,17 +121,13 @@ class History:
         return f"alive {self.process()}"
 
     def step(self):
-        make = self.random.choices(
-            [self.spawn, self.spawn_link, self.spawn_monitor, self.link, self.unlink, self.monitor,
-             self.demonitor, self.trap, self.end, self.exit2, self.send, self.names, self.alias,
-             self.use_alias, self.alive],
-            [5, 7, 6, 14, 7, 13, 6, 5, 9, 13, 4, 10, 3, 5, 1])[0]
-        self.lines.append(make())
+        make = self.random.choices([step for step, _ in STEPS], self.weights)[0]
+        self.lines.append(getattr(self, make)())
 
 
-def history(number):
-    """The text of the history with that number."""
-    story = History(number)
+def history(seed, number):
+    """The text of that history of the seed."""
+    story = History(seed, number)
     for _ in range(story.random.randint(3, 6)):
         story.lines.append(story.spawn())
     for _ in range(story.random.randint(5, 40)):

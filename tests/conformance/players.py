@@ -102,6 +102,19 @@ def check_hang(program, place):
         yield f"a hanging child: status {result.returncode}, says {result.stderr!r}"
 
 
+def check_patient(program, place):
+    """With --patient a step waits for an orphan that takes its time; yields what is wrong."""
+    file = place / "orphan.scn"
+    file.write_text("sup root\nsup root/a restart=temporary\n"
+                    "worker root/a/b on_shutdown=late:500\n---\nexit root/a kill\nadvance 9\n")
+    for switches, expected in (([], []), (["--patient"], ["exit root/a kill"])):
+        run(program, *switches, file)
+        steps = file.with_suffix(".cop").read_text().split("> ")
+        ends = [step.splitlines()[0] for step in steps if "down root/a/b 1 killed" in step]
+        if ends != expected:
+            yield f"an orphan, {switches}: it ends in the steps {ends}"
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -111,7 +124,7 @@ def main():
         faults = [*check_usage(scenario, place), *check_usage(signals, place),
                   *check_cases(scenario, "scn", SCENARIO_CASES, TREE + "---\n", place),
                   *check_cases(signals, "sig", SIGNAL_CASES, "spawn p\n", place),
-                  *check_hang(scenario, place)]
+                  *check_hang(scenario, place), *check_patient(scenario, place)]
     for fault in faults:
         print(fault)
     print(f"{len(SCENARIO_CASES) + len(SIGNAL_CASES)} wrong files, {len(faults)} faults")

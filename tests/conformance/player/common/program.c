@@ -38,6 +38,10 @@ int program_main(const struct program *program, int argc, char **argv)
             first++;
             break;
         }
+        if (program->option != NULL && strcmp(argv[first], program->option) == 0) {
+            *program->given = true;
+            continue;
+        }
         fprintf(stderr, "%s: unknown option %s; see %s --help\n", program->name, argv[first],
                 program->name);
         return UNREADABLE;

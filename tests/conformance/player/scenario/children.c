@@ -47,9 +47,9 @@ static cop_next worker_handle_info(void *state, const cop_message *message)
 static void worker_terminate(void *state, const cop_reason *reason)
 {
     struct worker *worker = state;
-    recorder_terminating(&worker->node, worker->n, reason);
-    if (worker->by_itself) return;
-    switch (worker->node.ending) {
+    enum ending how = worker->by_itself ? ENDING_TRAP : worker->node.ending;
+    recorder_terminating(&worker->node, worker->n, reason, how);
+    switch (how) {
     case ENDING_EXIT:
     case ENDING_TRAP: break;
     case ENDING_HANG: cop_sleep(COP_INFINITY); break;

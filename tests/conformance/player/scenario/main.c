@@ -5,12 +5,14 @@
 #include "../common/program.h"
 #include "play.h"
 
+static bool patient;
+
 static int play_file(const char *path)
 {
     struct scenario scenario;
     int status = UNREADABLE;
     if (scenario_read(&scenario, path)) {
-        struct play play = { .file = path, .scenario = &scenario };
+        struct play play = { .file = path, .scenario = &scenario, .patient = patient };
         status = play_scenario(&play);
         if (status == PLAYED) status = program_write_trace(path, &play.trace);
         lines_free(&play.trace);
@@ -26,15 +28,18 @@ int main(int argc, char **argv)
 {
     static const struct program scenario = {
         .name = "scenario",
-        .help = "usage: scenario FILE.scn ...\n"
+        .help = "usage: scenario [--patient] FILE.scn ...\n"
                 "\n"
                 "Plays supervision scenarios on Coppice's supervisors, in virtual time, and\n"
                 "writes what happened to FILE.cop beside each.  tests/conformance/PROTOCOL.md\n"
                 "describes both files; tests/conformance/compare.py holds FILE.cop against a\n"
                 "FILE.otp that was recorded on Erlang/OTP.\n"
                 "\n"
+                "--patient: after each step also wait until the orphans of killed supervisors\n"
+                "have ended\n"
+                "\n"
                 "status: 0 all were played; 1 one could not be played to its end; 2 one could\n"
                 "not be read: FILE:LINE: what is wrong is on stderr\n",
-        .play = play_file };
+        .play = play_file, .option = "--patient", .given = &patient };
     return program_main(&scenario, argc, argv);
 }

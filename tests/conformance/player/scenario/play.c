@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <coppice/memory.h>
 #include <coppice/runtime.h>
 
 #include "../common/program.h"
@@ -21,21 +22,57 @@ enum {
     WATCHDOG_MS = 60 * 60 * 1000      /* of virtual time without any progress */
 };
 
+/* Waits until the process is down; monitored before whatever ends it. */
+static void wait_for_down(cop_ref monitor)
+{
+    cop_message_free(cop_take(&(cop_match){ .ref = monitor }, COP_INFINITY));
+}
+
 /* ---- settling ---------------------------------------------------------------------------- */
 
-/* Waits until every live supervisor answers a call; a supervisor that is ending children is busy
- * and so time passes. */
+static void ask_supervisor(cop_pid pid, enum node_kind kind)
+{
+    cop_child_counts counts;
+    if (!cop_is_alive(pid)) return;
+    if (kind == NODE_SUP)
+        cop_supervisor_count_children(cop_to(pid), &counts);
+    else if (kind == NODE_DYN)
+        cop_dynamic_supervisor_count_children(cop_to(pid), &counts);
+}
+
+/* Waits until every supervisor that lives now answers a call; one that is ending children is busy
+ * and so time passes.  Whom to ask is settled first, as in the reference: while one is waited for,
+ * others may get their places. */
 static void ask_supervisors(struct play *play)
 {
     recorder_look();
-    for (const struct place *place = play->recorder.places; place != NULL; place = place->next) {
-        cop_child_counts counts;
-        if (!place->live || !cop_is_alive(place->pid)) continue;
-        if (place->kind == NODE_SUP)
-            cop_supervisor_count_children(cop_to(place->pid), &counts);
-        else if (place->kind == NODE_DYN)
-            cop_dynamic_supervisor_count_children(cop_to(place->pid), &counts);
+    const struct place *places = play->recorder.places;
+    size_t count = 0, asked = 0;
+    for (const struct place *place = places; place != NULL; place = place->next) count++;
+    struct place *whom = cop_alloc((count + 1) * sizeof *whom);
+    for (const struct place *place = places; place != NULL; place = place->next) {
+        if (place->live) whom[asked++] = *place;
     }
+    for (size_t i = 0; i < asked; i++) ask_supervisor(whom[i].pid, whom[i].kind);
+    cop_free(whom);
+}
+
+/* An orphan of a killed supervisor that is still about to end: one that takes its time, or a
+ * supervisor that is ending its children while a new one has its place. */
+static const struct life *find_orphan(const struct recorder *recorder)
+{
+    const struct life *life = recorder->lives;
+    while (life != NULL && !life->late &&
+           (life->kind == NODE_WORKER || cop_pid_equal(life->place->pid, life->pid)))
+        life = life->next;
+    return life;
+}
+
+static void await_orphans(struct play *play)
+{
+    const struct life *orphan;
+    while (recorder_look(), (orphan = find_orphan(&play->recorder)) != NULL)
+        wait_for_down(cop_monitor(orphan->pid));
 }
 
 static void settle(struct play *play)
@@ -43,6 +80,7 @@ static void settle(struct play *play)
     size_t last = recorder_look();
     for (int quiet = 0; quiet < QUIET_LOOKS;) {
         ask_supervisors(play);
+        if (play->patient) await_orphans(play);
         cop_sleep(PAUSE_MS);
         size_t events = recorder_look();
         quiet = events == last ? quiet + 1 : 0;
@@ -72,16 +110,12 @@ static void watchdog(void *argument)
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
-/* Waits until the process is down; monitored before whatever ends it. */
-static void wait_for_down(cop_ref monitor)
-{
-    cop_message_free(cop_take(&(cop_match){ .ref = monitor }, COP_INFINITY));
-}
-
 static void perform_exit(const struct step *step, const struct place *place)
 {
+    bool kill = strcmp(step->reason, "kill") == 0;
+    if (place->hangs && !kill) return;       /* an orphan: it never comes to that */
     cop_ref monitor = cop_monitor(place->pid);
-    if (strcmp(step->reason, "kill") == 0)
+    if (kill)
         cop_exit_process(place->pid, COP_KILL);
     else if (place->kind == NODE_WORKER)
         child_ask_to_exit(place->pid, step->reason);

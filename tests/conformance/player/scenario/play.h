@@ -13,6 +13,7 @@ enum { OTP_TICK_MS = 1 };
 struct play {
     const char *file;
     const struct scenario *scenario;
+    bool patient;                /* steps wait for orphans, too */
     struct pool pool;            /* of the recorder */
     struct recorder recorder;
     cop_pid driver;

@@ -8,19 +8,15 @@
 
 #include "../common/program.h"
 
-/* A process that has begun and not ended. */
-struct life {
-    struct life *next;
-    struct place *place;
-    int n;
-    cop_ref monitor;
-    bool told;             /* its end belongs in the trace: its start was ok */
-};
-
 /* What it is asked, and its answer to all three.  These are plain messages, as in the reference: a
  * call's monitor would wake the recorder once more, and so change who comes when. */
 COP_MESSAGE(starting, { const struct node *node; });
-COP_MESSAGE(terminating, { const struct node *node; int n; const cop_reason *reason; });
+COP_MESSAGE(terminating, {
+    const struct node *node;
+    int n;
+    const cop_reason *reason;
+    enum ending how;
+});
 COP_MESSAGE(look, COP_EMPTY);
 COP_MESSAGE(answer, { struct begun begun; size_t events; });
 
@@ -54,12 +50,13 @@ static void on_starting(struct recorder *recorder, const struct node *node, cop_
     size_t start = (size_t)n <= node->start_count ? (size_t)n - 1 : node->start_count - 1;
     enum outcome outcome = node->starts[start];
     place->live = true;
+    place->hangs = false;
     place->pid = pid;
     place->kind = node->kind;
 
     struct life *life = pool_alloc(recorder->pool, sizeof *life);
-    *life = (struct life){ .next = recorder->lives, .place = place, .n = n,
-                           .monitor = cop_monitor(pid), .told = outcome == OUTCOME_OK };
+    *life = (struct life){ .next = recorder->lives, .place = place, .n = n, .kind = node->kind,
+                           .pid = pid, .monitor = cop_monitor(pid), .told = outcome == OUTCOME_OK };
     recorder->lives = life;
     lines_add(&recorder->happened, "start %s %d%s%s", place->path, n,
               outcome == OUTCOME_OK ? "" : " ",
@@ -73,6 +70,10 @@ static void on_terminating(struct recorder *recorder, const terminating *told, c
     char *reason = reason_text(told->reason);
     lines_add(&recorder->happened, "terminate %s %d %s", told->node->path, told->n, reason);
     free(reason);
+    struct life *life = recorder->lives;
+    while (!cop_pid_equal(life->pid, pid)) life = life->next;
+    life->late = told->how == ENDING_LATE;
+    if (cop_pid_equal(life->place->pid, pid)) life->place->hangs = told->how == ENDING_HANG;
     happened(recorder);
     cop_send(pid, answer, .events = recorder->events);
 }
@@ -137,9 +138,10 @@ struct begun recorder_starting(const struct node *node)
     return ask(cop_new(starting, .node = node)).begun;
 }
 
-void recorder_terminating(const struct node *node, int n, const cop_reason *reason)
+void recorder_terminating(const struct node *node, int n, const cop_reason *reason,
+                          enum ending how)
 {
-    ask(cop_new(terminating, .node = node, .n = n, .reason = reason));
+    ask(cop_new(terminating, .node = node, .n = n, .reason = reason, .how = how));
 }
 
 size_t recorder_look(void)

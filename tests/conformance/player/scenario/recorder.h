@@ -9,12 +9,25 @@
 #include "../common/lines.h"
 #include "scenario.h"
 
+/* A process that has begun and not ended. */
+struct life {
+    struct life *next;
+    struct place *place;
+    int n;
+    enum node_kind kind;
+    cop_pid pid;
+    cop_ref monitor;
+    bool told;                 /* its end belongs in the trace: its start was ok */
+    bool late;                 /* it takes its time to terminate */
+};
+
 /* A path at which a process was started. */
 struct place {
     struct place *next;        /* in the order of their paths */
     const char *path;
     int starts;
     bool live;                 /* pid is the newest process there and has not ended */
+    bool hangs;                /* in its terminate callback */
     cop_pid pid;
     enum node_kind kind;
 };
@@ -39,8 +52,9 @@ struct begun {
 };
 struct begun recorder_starting(const struct node *node);
 
-/* In a worker's terminate. */
-void recorder_terminating(const struct node *node, int n, const cop_reason *reason);
+/* In a worker's terminate; how: the way it is going to end. */
+void recorder_terminating(const struct node *node, int n, const cop_reason *reason,
+                          enum ending how);
 
 /* Waits until the recorder has seen what was sent to it before; returns the events so far. */
 size_t recorder_look(void);

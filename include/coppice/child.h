@@ -51,10 +51,11 @@ typedef struct cop_intensity {
 
 /* How long a restart waits: initial_ms, and after each one that follows factor times as long, at
  * most max_ms.  A child that has run for reset_ms begins anew.  In a group (rest_for_one,
- * one_for_all) the others are stopped at once and start after the delay of the one that ended.
- * terminate_child and the supervisor's end cancel a restart that waits. */
+ * one_for_all) the others are stopped at once and start after the delay of the one that ended; if
+ * the group is restarted for another one meanwhile, it does not wait for this delay.  A restart is
+ * counted when it is tried.  terminate_child and the supervisor's end cancel one that waits. */
 typedef struct cop_backoff {
-    int64_t initial_ms;      /* 0: no delay, as in OTP */
+    int64_t initial_ms;      /* 0: no delay, as in OTP; the others must be 0 then */
     int64_t max_ms;          /* 0: 30,000 */
     uint32_t factor;         /* 0: 2 */
     uint32_t jitter_percent; /* so much of the delay, at most, is left out by chance; 0 to 100 */
@@ -72,8 +73,9 @@ enum cop_child_type { COP_WORKER = 0, COP_SUPERVISOR };
 
 /* Asks the child every interval_ms whether it answers; one that does not within timeout_ms is
  * killed and so restarted, its exit reason `killed` with the origin `unresponsive`.  Every
- * gen_server answers by itself, in its turn among the messages, also when it is suspended; a
- * plain function must call cop_probe_answer. */
+ * gen_server answers by itself, in its turn among the messages, also when it is suspended:
+ * timeout_ms must be more than its longest queue takes.  A plain function must call
+ * cop_probe_answer. */
 typedef struct cop_probe {
     int64_t interval_ms;     /* 0: no probe */
     int64_t timeout_ms;      /* 0: interval_ms */
@@ -109,9 +111,12 @@ typedef struct cop_child_spec {
     cop_shutdown shutdown;
     enum cop_child_type type;
     bool significant;                /* see cop_supervisor.auto_shutdown */
-    /* Beyond OTP. */
+    /* Beyond OTP.  ready_ms, drain_ms and probe are for workers: a supervisor is ready when its
+     * start returns, and stops each of its children as that one's spec says.  ready_ms is for
+     * children of static supervisors. */
     cop_backoff backoff;
-    cop_intensity budget;            /* of this child alone, besides its supervisor's */
+    cop_intensity budget;            /* of this child alone, besides its supervisor's; unset: no
+                                      * limit of its own */
     enum cop_spent when_spent;
     int64_t ready_ms;                /* > 0 or COP_INFINITY: it calls cop_ready within that time,
                                       * else it has failed to start; those after it wait */

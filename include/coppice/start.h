@@ -77,6 +77,7 @@ typedef struct cop_deadline {
     int64_t ns;              /* on the clock of cop_now_ns */
     cop_ref watcher;         /* the alias of who is told of those that had to be killed */
     const char *path;        /* who is stopped: the ids from the top of the tree on, with slashes */
+    cop_pid process;         /* its pid; whoever else ends because of its end has no deadline */
 } cop_deadline;
 const cop_deadline *cop_reason_deadline(const cop_reason *reason);
 

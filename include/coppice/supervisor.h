@@ -22,7 +22,8 @@
  * tried again at once, though not before the messages that wait, or after its backoff; in a group
  * the child that failed is where the next try begins.  A child that is to say when it is ready
  * (child.h) holds up those after it: at the start the supervisor itself waits for it, in a group
- * restart only they do.
+ * restart only they do, as for one whose restart is delayed.  They wait no longer when it is
+ * terminated or ends for good.  Who is started by a call waits for nobody, and nobody for it.
  *
  * Why.  The exit reason of a supervisor that gave up is shutdown, and its origin (reason.h) says
  * what made it give up, through all supervisors in between: {payments, {ledger, crash:SIGSEGV}}.
@@ -115,9 +116,10 @@ typedef struct cop_child_status {
     bool ready;                      /* up, and has said so if it is to */
     uint64_t restarts;               /* how often it was started again after it had ended */
     int64_t running_ms;              /* when up: for how long */
-    int64_t restart_in_ms;           /* when restarting: how long until the next try */
-    const cop_reason *last_end;      /* why it ended last, owned by the caller; NULL: it never
-                                      * did by itself */
+    int64_t restart_in_ms;           /* when restarting: how long until the next try; 0: at once, or
+                                      * it waits for an older one */
+    const cop_reason *last_end;      /* why it ended last, or failed to start again with its group;
+                                      * owned by the caller; NULL: it never did by itself */
 } cop_child_status;
 int cop_supervisor_which_child(cop_dest supervisor, const char *id, cop_child_status *ret_status);
 
@@ -128,10 +130,10 @@ int cop_supervisor_count_children(cop_dest supervisor, cop_child_counts *ret_cou
 int cop_supervisor_get_childspec(cop_dest supervisor, const char *id, cop_child_spec **ret_spec);
 
 /* Waits until the child under this id is another process than `old`, running and ready, and gives
- * its pid: at once if it is so already.  For tests and tools that have made a child end, by
- * whatever means, and want to go on with its successor.  COP_ETIMEOUT; COP_ENOT_FOUND: no such
- * child, or it was forgotten meanwhile; COP_ENOPROC, COP_EDOWN: the supervisor is not there, or
- * gave up. */
+ * its pid: at once if it is so already (timeout_ms > 0).  For tests and tools that have made a
+ * child end, by whatever means, and want to go on with its successor.  One that is down may come
+ * back by restart_child, so it is waited for.  COP_ETIMEOUT; COP_ENOT_FOUND: no such child, or it
+ * was forgotten meanwhile; COP_ENOPROC, COP_EDOWN: the supervisor is not there, or gave up. */
 int cop_supervisor_await_restart(cop_dest supervisor, const char *id, cop_pid old,
                                  int64_t timeout_ms, cop_pid *ret_pid);
 
@@ -142,18 +144,24 @@ int cop_supervisor_stop(cop_dest supervisor, const cop_reason *reason);
 
 /* A process that did not stop in time and was killed. */
 typedef struct cop_straggler {
-    const char *path;                /* from the stopped supervisor down: "app/payments/ledger" */
+    const char *path;                /* from the stopped supervisor down: "app/payments/ledger"; who
+                                      * is below one that was killed goes by name or pid */
     cop_pid pid;
     bool asked;                      /* false: the time was over before its turn came */
 } cop_straggler;
 
-/* The same with a deadline for the whole tree: the supervisors in it share deadline_ms (0 or
- * more), each keeps a sixteenth of what is left when its turn comes for killing those below it,
- * and when the time is over whoever remains of the tree is killed.  Returns 0 when all stopped by
- * themselves; COP_ETIMEOUT when some were killed because their own time or the tree's was over,
- * with these, the first to be killed first, in one block that the caller frees with cop_free;
- * else as cop_stop_process, and ret_stragglers is untouched.  A child's exit reason leads to the
- * deadline (cop_reason_deadline). */
+/* The same with a deadline for the whole tree, however its shutdown times add up: the supervisors
+ * in it share deadline_ms (0 or more).  The top and every child get at most fifteen sixteenths of
+ * what is left when their turn comes (of 1,600 ms the top has 1,500 and its youngest child
+ * 1,406), so that those behind one that is stuck are asked too; when the time is over, whoever
+ * remains of the tree is killed, the top too if it is stuck itself.
+ *
+ * Returns 0, with NULL and no stragglers, when all stopped by themselves; COP_ETIMEOUT when some
+ * were killed because their own time or the tree's was over, with these, the first to be killed
+ * first, in one block that the caller frees with cop_free; else as cop_stop_process, and the
+ * outputs are untouched.  A child's exit reason leads to its deadline (cop_reason_deadline).  If
+ * the caller is killed meanwhile, the tree still keeps its deadline, unless the top itself is
+ * stuck. */
 int cop_supervisor_stop_within(cop_dest supervisor, const cop_reason *reason, int64_t deadline_ms,
                                cop_straggler **ret_stragglers, size_t *ret_count);
 

@@ -28,15 +28,21 @@ static const char *fault_beyond(const cop_child_spec *spec, enum cop_strategy st
     if (backoff->initial_ms < 0 || backoff->max_ms < 0 || backoff->reset_ms < 0 ||
         backoff->jitter_percent > 100)
         return "invalid_backoff";
+    bool shaped = backoff->max_ms > 0 || backoff->factor > 0 || backoff->jitter_percent > 0 ||
+                  backoff->reset_ms > 0;
+    if (shaped && backoff->initial_ms == 0) return "invalid_backoff";
     if (spec->budget.set && spec->budget.seconds == 0) return "invalid_budget";
     if (spec->when_spent < COP_GIVE_UP || spec->when_spent > COP_STAY_DOWN)
         return "invalid_when_spent";
     if (!is_time(spec->ready_ms)) return "invalid_ready";
     if (!is_time(spec->drain_ms)) return "invalid_drain";
-    if (spec->probe.interval_ms < 0 || spec->probe.timeout_ms < 0) return "invalid_probe";
-    bool watched = spec->ready_ms != 0 || spec->probe.interval_ms > 0;
-    if (watched && spec->type == COP_SUPERVISOR) return "bad_combination";
-    if (spec->when_spent == COP_STAY_DOWN && strategy != COP_ONE_FOR_ONE) return "bad_combination";
+    if (spec->probe.interval_ms < 0 || spec->probe.timeout_ms < 0 ||
+        (spec->probe.timeout_ms > 0 && spec->probe.interval_ms == 0))
+        return "invalid_probe";
+    bool for_workers = spec->ready_ms != 0 || spec->drain_ms != 0 || spec->probe.interval_ms > 0;
+    if (for_workers && spec->type == COP_SUPERVISOR) return "bad_combination";
+    if (spec->when_spent == COP_STAY_DOWN && (strategy != COP_ONE_FOR_ONE || !spec->budget.set))
+        return "bad_combination";
     return NULL;
 }
 

@@ -55,15 +55,18 @@ void copi_child_stop(struct keeper *keeper, const cop_child_spec *spec, cop_pid 
  *
  * asks it to finish what it has begun;
  * asks it to end, or kills it if its spec says so;
- * kills it because its time is over, and if it is a supervisor that must keep a deadline, all that
- * descends from it, and tells the deadline's watcher; asked: it had been told to end. */
+ * kills it because its time is over, and tells the watcher of the tree's deadline, if there is one;
+ * asked: it had been told to end.
+ *
+ * By a deadline, a supervisor is killed with all that descends from it. */
 void copi_child_drain(cop_pid pid);
 void copi_child_ask(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid);
 void copi_child_late(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid,
                      bool asked);
 
-/* Kills all that descends from a process which lives. */
-void copi_kill_descendants(cop_pid pid);
+/* Kills a process which lives and all that descends from it.  With a path, its own, the watcher is
+ * told of those below it. */
+void copi_kill_tree(cop_pid top, cop_ref watcher, const char *path);
 
 /* How long a child may take: ms, or what the tree's deadline leaves of it. */
 int64_t copi_child_time(const struct keeper *keeper, int64_t ms);

@@ -66,11 +66,11 @@ void copi_child_hear_all(struct keeper *keeper)
 
 /* ---- the deadline ---------------------------------------------------------------------- */
 
-int64_t copi_child_time(const struct keeper *keeper, int64_t ms)
+/* One that is another process's came with its end, not with a request to this one. */
+static const cop_deadline *deadline_of(const struct keeper *keeper)
 {
-    if (keeper->deadline == NULL) return ms;
-    int64_t left = copi_ms_until(keeper->deadline->ns);
-    return ms < 0 || ms > left ? left : ms;
+    const cop_deadline *deadline = keeper->deadline;
+    return deadline != NULL && cop_pid_equal(deadline->process, cop_self()) ? deadline : NULL;
 }
 
 int64_t copi_left_for_child(int64_t ms)
@@ -79,50 +79,79 @@ int64_t copi_left_for_child(int64_t ms)
     return ms - (ms + KEPT_PART - 1) / KEPT_PART;
 }
 
-/* The child's path: "app/payments/ledger"; of a child without an id its pid.  In the process's
- * memory. */
-static char *path_of(const struct keeper *keeper, const char *id, cop_pid pid)
+int64_t copi_child_time(const struct keeper *keeper, int64_t ms)
+{
+    const cop_deadline *deadline = deadline_of(keeper);
+    if (deadline == NULL) return ms;
+    int64_t left = copi_left_for_child(copi_ms_until(deadline->ns));
+    return ms < 0 || ms > left ? left : ms;
+}
+
+/* "PATH/ID"; of a child without an id its pid.  In the process's memory. */
+static char *path_below(const char *path, const char *id, cop_pid pid)
 {
     char number[48];
     if (id == NULL) {
         cop_pid_format(pid, number, sizeof number);
         id = number;
     }
-    size_t size = strlen(keeper->deadline->path) + strlen(id) + 2;
-    char *path = cop_alloc(size);
-    snprintf(path, size, "%s/%s", keeper->deadline->path, id);
-    return path;
+    size_t size = strlen(path) + strlen(id) + 2;
+    char *below = cop_alloc(size);
+    snprintf(below, size, "%s/%s", path, id);
+    return below;
 }
 
 /* The reason `shutdown`, with the deadline that this child has, if there is one for the tree. */
 static const cop_reason *shutdown_for(const struct keeper *keeper, const cop_child_spec *spec,
                                       cop_pid pid)
 {
-    if (keeper->deadline == NULL) return COP_SHUTDOWN;
+    const cop_deadline *whole = deadline_of(keeper);
+    if (whole == NULL) return COP_SHUTDOWN;
     bool waits = spec->shutdown.mode == COP_SHUTDOWN_WAIT;
     int64_t ms = copi_child_time(keeper, waits ? spec->shutdown.ms : COP_INFINITY);
     if (spec->type == COP_SUPERVISOR) ms = copi_left_for_child(ms);
-    char *path = path_of(keeper, spec->id, pid);
-    cop_deadline deadline = { copi_after_ms(ms), keeper->deadline->watcher, path };
+    char *path = path_below(whole->path, spec->id, pid);
+    cop_deadline deadline = { copi_after_ms(ms), whole->watcher, path, pid };
     const cop_reason *reason = cop_reason_by(COP_SHUTDOWN, &deadline);
     cop_free(path);
     return reason;
 }
 
-static void tell_watcher(const struct keeper *keeper, const char *id, cop_pid pid, bool asked)
+/* A process that is killed because of one above it; it goes by its name, for its id is not known
+ * here. */
+static void tell_below(cop_ref watcher, const char *path, cop_pid pid)
 {
-    char *path = path_of(keeper, id, pid);
-    copi_tell_straggler(keeper->deadline->watcher, pid, asked, path);
-    cop_free(path);
+    char name[COP_NAME_MAX + 1];
+    char *below = path_below(path, cop_name_of(pid, name, sizeof name) ? name : NULL, pid);
+    copi_tell_straggler(watcher, pid, false, below);
+    cop_free(below);
 }
 
-void copi_kill_descendants(cop_pid pid)
+/* Those above go before those below, whom they could start again. */
+void copi_kill_tree(cop_pid top, cop_ref watcher, const char *path)
 {
-    size_t room = cop_descendants(pid, NULL, 0) + 16;    /* some may be born meanwhile */
+    size_t room = cop_descendants(top, NULL, 0) + 16;    /* some may be born meanwhile */
     cop_pid *pids = cop_alloc(room * sizeof *pids);
-    size_t count = cop_descendants(pid, pids, room);
-    for (size_t i = 0; i < count && i < room; i++) cop_exit_process(pids[i], COP_KILL);
+    size_t count = cop_descendants(top, pids, room);
+    cop_exit_process(top, COP_KILL);
+    for (size_t i = 0; i < count && i < room; i++) {
+        if (path != NULL) tell_below(watcher, path, pids[i]);
+        cop_exit_process(pids[i], COP_KILL);
+    }
     cop_free(pids);
+}
+
+/* Kills a child of a tree that is being stopped; told: the watcher hears of it, and, if it is a
+ * supervisor, of all below it. */
+static void kill_by_deadline(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid,
+                             bool told, bool asked)
+{
+    cop_ref watcher = keeper->deadline->watcher;
+    char *path = told ? path_below(keeper->deadline->path, spec->id, pid) : NULL;
+    if (told) copi_tell_straggler(watcher, pid, asked, path);
+    if (spec->type == COP_SUPERVISOR) copi_kill_tree(pid, watcher, path);
+    else cop_exit_process(pid, COP_KILL);
+    cop_free(path);
 }
 
 /* ---- the steps ------------------------------------------------------------------------- */
@@ -136,18 +165,21 @@ void copi_child_drain(cop_pid pid)
 
 void copi_child_ask(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid)
 {
-    bool kill = spec->shutdown.mode == COP_SHUTDOWN_KILL;
-    cop_exit_process(pid, kill ? COP_KILL : shutdown_for(keeper, spec, pid));
+    if (spec->shutdown.mode != COP_SHUTDOWN_KILL)
+        cop_exit_process(pid, shutdown_for(keeper, spec, pid));
+    else if (deadline_of(keeper) != NULL)
+        kill_by_deadline(keeper, spec, pid, false, false);
+    else
+        cop_exit_process(pid, COP_KILL);
 }
 
 void copi_child_late(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid,
                      bool asked)
 {
-    if (keeper->deadline != NULL) {
-        if (spec->shutdown.mode != COP_SHUTDOWN_KILL) tell_watcher(keeper, spec->id, pid, asked);
-        if (spec->type == COP_SUPERVISOR) copi_kill_descendants(pid);
-    }
-    cop_exit_process(pid, COP_KILL);
+    if (deadline_of(keeper) != NULL)
+        kill_by_deadline(keeper, spec, pid, spec->shutdown.mode != COP_SHUTDOWN_KILL, asked);
+    else
+        cop_exit_process(pid, COP_KILL);
 }
 
 /* Drains the child, asks it to end, and kills it, as long as it lives; the down message. */

@@ -15,6 +15,7 @@ struct child {
     cop_pid pid;                        /* while UP; else the last one */
     enum cop_child_state state;
     bool waits;                         /* RESTARTING: for the gate (supervisor_restart.c) */
+    bool retry_sent;                    /* the message of a retry without delay is on its way */
     struct upkeep upkeep;
     _Alignas(16) char room[];           /* of the spec */
 };

@@ -114,3 +114,11 @@ void copi_dynamic_set_pid(struct dynamic_children *children, struct dynamic_chil
     copi_table_insert(&children->by_pid, &child->by_pid, pid.bits);
     if (child->upkeep != NULL) copi_upkeep_started(child->upkeep, child->spec, false);
 }
+
+void copi_dynamic_release_reasons(const struct dynamic_children *children)
+{
+    for (struct dynamic_child *child = copi_dynamic_first(children); child != NULL;
+         child = copi_dynamic_next(children, child)) {
+        if (child->upkeep != NULL) cop_reason_unref(child->upkeep->last_end);
+    }
+}

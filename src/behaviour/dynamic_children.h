@@ -58,6 +58,9 @@ void copi_dynamic_set_restarting(struct dynamic_children *children, struct dynam
 void copi_dynamic_set_pid(struct dynamic_children *children, struct dynamic_child *child,
                           cop_pid pid);
 
+/* When the process ends, and its memory with it: gives back the reasons that upkeep holds. */
+void copi_dynamic_release_reasons(const struct dynamic_children *children);
+
 /* At the supervisor's end: stops and removes all, in parallel; each has the time of its own
  * spec, and all together that of the tree's deadline (dynamic_stop.c). */
 void copi_dynamic_stop_all(struct dynamic_children *children, struct keeper *keeper);

@@ -21,6 +21,7 @@ struct dynamic_supervisor {
     size_t max_children;                /* 0: no limit */
     void *extra;                        /* comes before each child's argument */
     size_t extra_size;
+    const cop_reason *at_hand;          /* of the end that is dealt with; owned; or NULL */
 };
 
 /* ---- starting a child -------------------------------------------------------------- */
@@ -131,9 +132,10 @@ static cop_next child_ended(struct dynamic_supervisor *supervisor, struct dynami
     if (decision.report)
         copi_report(&supervisor->keeper, "child_terminated", child->spec->id,
                     copi_dynamic_pid(child), reason);
-    const cop_reason *kept = cop_reason_ref(reason);    /* upkeep's may go with the child */
-    cop_next next = carry_out(supervisor, child, decision, kept);
-    cop_reason_unref(kept);
+    supervisor->at_hand = cop_reason_ref(reason);    /* upkeep's may go with the child */
+    cop_next next = carry_out(supervisor, child, decision, supervisor->at_hand);
+    cop_reason_unref(supervisor->at_hand);
+    supervisor->at_hand = NULL;
     return next;
 }
 
@@ -350,9 +352,18 @@ static void terminate(void *state, const cop_reason *reason)
 
 /* ---- init -------------------------------------------------------------------------- */
 
+/* However the supervisor ends: gives back the reasons that it holds. */
+static void release_reasons(void *state)
+{
+    const struct dynamic_supervisor *supervisor = state;
+    copi_dynamic_release_reasons(&supervisor->children);
+    cop_reason_unref(supervisor->at_hand);
+}
+
 static cop_next init(void *state, const void *argument)
 {
     struct dynamic_supervisor *supervisor = state;
+    cop_defer(release_reasons, supervisor);
     const struct supervisor_argument *start = argument;
     cop_dynamic_supervisor flags = start->flags.dynamic;
     if (flags.init != NULL) {

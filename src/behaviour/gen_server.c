@@ -21,6 +21,8 @@
 #include <coppice/log.h>
 #include <coppice/memory.h>
 
+#include "clock.h"
+
 static const char behind_state = 0;
 
 static size_t state_room(const cop_gen_server *callbacks)
@@ -132,6 +134,24 @@ static void answer(struct server *server, cop_from from, cop_message *reply)
     cop_answer_message(from, reply);
 }
 
+/* The wait for the next message begins. */
+static void wait_anew(struct server *server, int64_t timeout_ms)
+{
+    if (timeout_ms != NO_TIMEOUT && server->wait == NULL)
+        server->wait = cop_alloc(sizeof *server->wait);
+    if (server->wait != NULL)
+        *server->wait = (struct wait){ timeout_ms, copi_after_ms(timeout_ms) };
+    if (timeout_ms != NO_TIMEOUT)
+        cop_become_timeout(timeout_ms);
+}
+
+/* It goes on: what came in between does not count. */
+static void wait_on(const struct server *server)
+{
+    if (server->wait != NULL && server->wait->timeout_ms != NO_TIMEOUT)
+        cop_become_timeout(copi_ms_until(server->wait->until_ns));
+}
+
 /* Does what a callback wants, and what the continuations after it want.  `last` is the type of
  * the message that the callback had, for the report; `from` is the caller if it was a call. */
 static void carry_out(struct server *server, const char *callback, const cop_message_type *last,
@@ -152,9 +172,7 @@ static void carry_out(struct server *server, const char *callback, const cop_mes
         from = NULL;
         next = continue_with(server, next.continuation);
     }
-    server->timeout_ms = next.has_timeout && next.timeout_ms >= 0 ? next.timeout_ms : NO_TIMEOUT;
-    if (server->timeout_ms != NO_TIMEOUT)
-        cop_become_timeout(server->timeout_ms);
+    wait_anew(server, next.has_timeout && next.timeout_ms >= 0 ? next.timeout_ms : NO_TIMEOUT);
 }
 
 /* ---- messages -------------------------------------------------------------------------- */
@@ -208,22 +226,31 @@ static void handle_info(struct server *server, const cop_message *message)
     carry_out(server, "handle_info", message->type, next, NULL);
 }
 
-/* What a suspended server does not leave in the mailbox. */
+/* What a suspended server does not leave in the mailbox.  A drain waits there: its callback does
+ * not run before the server is resumed. */
 static bool is_urgent(const cop_message *message, void *server)
 {
-    return message->kind == COP_SYSTEM || is_parents_end(server, message);
+    if (message->kind == COP_SYSTEM)
+        return !cop_is(message, cop_drain_message);
+    return is_parents_end(server, message);
 }
 
-/* The supervisor wants it to finish; the wait under way goes on unless the callback sets another.
- * */
+/* The supervisor wants it to finish.  The wait under way goes on unless the callback sets
+ * another. */
 static void drain(struct server *server, const cop_message *message)
 {
+    struct wait before = { NO_TIMEOUT, 0 };
+    if (server->wait != NULL)
+        before = *server->wait;
     cop_next next = cop_stop(COP_SHUTDOWN);
     if (server->callbacks->handle_drain != NULL)
         next = server->callbacks->handle_drain(copi_server_state(server));
-    if (!next.has_timeout && server->timeout_ms != NO_TIMEOUT)
-        next = cop_then_timeout(next, server->timeout_ms);
+    const bool sets = next.has_timeout || next.continuation != NULL;
     carry_out(server, "handle_drain", message->type, next, NULL);
+    if (sets || server->wait == NULL)
+        return;
+    *server->wait = before;
+    wait_on(server);
 }
 
 static bool obey(struct server *server, const cop_message *message, bool suspended)
@@ -237,27 +264,31 @@ static bool obey(struct server *server, const cop_message *message, bool suspend
         cop_probe_answer(message);
         return suspended;
     }
-    if (cop_is(message, cop_drain_message)) {
-        if (!suspended)
-            drain(server, message);
-        return suspended;
-    }
     return copi_server_system(server, message, suspended);
 }
 
-/* A request to the process rather than to its callbacks: does not count as a message, the wait
- * under way begins anew.  A suspended server waits in here, on a stack of its own. */
+/* A request to the process rather than to its callbacks: does not count as a message.  The wait
+ * under way goes on after what a supervisor asks for, which may come all the time, and begins anew
+ * after any other request.  A suspended server waits in here, on a stack of its own. */
 static void handle_system(struct server *server, const cop_message *message)
 {
+    if (cop_is(message, cop_drain_message)) {
+        drain(server, message);
+        return;
+    }
     const cop_match urgent = { .accept = is_urgent, .context = server };
     bool suspended = obey(server, message, false);
+    if (cop_is(message, cop_probe_message)) {
+        wait_on(server);
+        return;
+    }
     while (suspended) {
         cop_message *next = cop_take(&urgent, COP_INFINITY);
         suspended = obey(server, next, true);
         cop_message_free(next);
     }
-    if (server->timeout_ms != NO_TIMEOUT)
-        cop_become_timeout(server->timeout_ms);
+    if (server->wait != NULL)
+        wait_anew(server, server->wait->timeout_ms);
 }
 
 static void handle_timeout(struct server *server)

@@ -11,6 +11,12 @@ enum { NO_TIMEOUT = -1 };
 
 struct observer;
 
+/* The wait for the next message. */
+struct wait {
+    int64_t timeout_ms;       /* or NO_TIMEOUT */
+    int64_t until_ns;         /* when that is over */
+};
+
 /* The control block; the state follows, aligned for any type. */
 struct server {
     _Alignas(16) const cop_gen_server *callbacks;
@@ -19,7 +25,7 @@ struct server {
         const void *argument;         /* until init has it; &behind_state: what lies behind it */
         struct observer *observer;    /* from then on: who watches, or NULL */
     };
-    int64_t timeout_ms;       /* of the wait under way, or NO_TIMEOUT */
+    struct wait *wait;        /* once a callback has asked for a timeout; else NULL */
 };
 
 static inline void *copi_server_state(struct server *server)

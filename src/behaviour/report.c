@@ -81,7 +81,9 @@ void copi_report_give_up(const struct keeper *keeper, const char *id, cop_pid pi
 void copi_report_spent(const struct keeper *keeper, const char *id, cop_pid pid,
                        const cop_reason *last_end)
 {
-    report_limit(keeper, "stays_down", "budget_spent", id, pid, last_end);
+    const cop_reason *like_giving_up = copi_give_up_reason(id, last_end);
+    report_limit(keeper, "stays_down", "budget_spent", id, pid, cop_reason_origin(like_giving_up));
+    cop_reason_unref(like_giving_up);
 }
 
 void copi_report_progress(const struct keeper *keeper, enum cop_log_level level, const char *id,

@@ -5,7 +5,6 @@
  * since each is down only after those below it, all of these are here before the top's down
  * message.  When the time is over and the top is not down, it is stuck itself: it is killed, and
  * with it all that descends from it. */
-#include <assert.h>
 #include <string.h>
 
 #include <coppice/memory.h>
@@ -65,31 +64,11 @@ static cop_message *collect(struct list *list, cop_ref watcher, int64_t until_ns
     }
 }
 
-/* "app/NAME", with the label or the pid of one that has no name. */
-static void tell_remaining(const cop_deadline *deadline, cop_pid pid)
-{
-    char name[COP_NAME_MAX + 1];
-    if (!cop_name_of(pid, name, sizeof name)) cop_pid_format(pid, name, sizeof name);
-    size_t size = strlen(deadline->path) + strlen(name) + 2;
-    char *path = cop_alloc(size);
-    memcpy(path, deadline->path, strlen(deadline->path));
-    path[strlen(deadline->path)] = '/';
-    memcpy(path + strlen(deadline->path) + 1, name, strlen(name) + 1);
-    copi_tell_straggler(deadline->watcher, pid, false, path);
-    cop_free(path);
-}
-
 /* The top is stuck: ends it and all that descends from it. */
 static void fell(cop_pid top, const cop_deadline *deadline)
 {
     copi_tell_straggler(deadline->watcher, top, true, deadline->path);
-    size_t count = cop_descendants(top, NULL, 0);
-    cop_pid *pids = cop_alloc((count + 1) * sizeof *pids);
-    size_t found = cop_descendants(top, pids, count);
-    for (size_t i = 0; i < found && i < count; i++) tell_remaining(deadline, pids[i]);
-    cop_free(pids);
-    copi_kill_descendants(top);
-    cop_exit_process(top, COP_KILL);
+    copi_kill_tree(top, deadline->watcher, deadline->path);
 }
 
 static void release_reason(void *reason)
@@ -105,7 +84,7 @@ static int stop_within(cop_pid top, const cop_reason *reason, int64_t deadline_m
     if (!cop_name_of(top, path, sizeof path)) cop_pid_format(top, path, sizeof path);
     cop_ref watcher = cop_monitor_opt(cop_to(top), COP_ALIAS_DEMONITOR);
     int64_t until_ns = copi_after_ms(deadline_ms);
-    cop_deadline deadline = { copi_after_ms(copi_left_for_child(deadline_ms)), watcher, path };
+    cop_deadline deadline = { copi_after_ms(copi_left_for_child(deadline_ms)), watcher, path, top };
     cop_message *request = cop_new(cop_terminate_message,
                                    .reason = cop_reason_by(cop_reason_ref(reason), &deadline));
     request->kind = COP_SYSTEM;
@@ -118,6 +97,7 @@ static int stop_within(cop_pid top, const cop_reason *reason, int64_t deadline_m
     }
     if (down == NULL) {
         cop_demonitor_flush(watcher);
+        cop_message_free(collect(list, watcher, 0));    /* what came at the last moment */
         return COP_ETIMEOUT;
     }
     const cop_reason *end = cop_expect(down, cop_down_message)->reason;
@@ -150,7 +130,7 @@ int cop_supervisor_stop_within(cop_dest supervisor, const cop_reason *reason, in
     cop_undefer(guard, true);
     size_t count = list.count;
     cop_straggler *stragglers = take_all(&list);
-    if (error != COP_ETIMEOUT) return error;
+    if (error != COP_OK && error != COP_ETIMEOUT) return error;
     *ret_stragglers = stragglers;
     *ret_count = count;
     return error;

@@ -218,9 +218,19 @@ static cop_next start_all(struct supervisor *supervisor)
     return cop_ok();
 }
 
+/* However the supervisor ends: gives back the reasons that it holds. */
+static void release_reasons(void *state)
+{
+    struct supervisor *supervisor = state;
+    for (struct child *child = supervisor->children.oldest; child != NULL; child = child->younger)
+        cop_reason_unref(child->upkeep.last_end);
+    cop_reason_unref(supervisor->cause.reason);
+}
+
 static cop_next init(void *state, const void *argument)
 {
     struct supervisor *supervisor = state;
+    cop_defer(release_reasons, supervisor);
     const struct supervisor_argument *start = argument;
     cop_supervisor flags = start->flags.supervisor;
     if (flags.init != NULL) {

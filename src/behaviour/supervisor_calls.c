@@ -186,8 +186,9 @@ void copi_supervisor_tell_waiters(struct supervisor *supervisor, const struct ch
     }
 }
 
-/* Those whose time is over wait no longer, whatever came of their restart. */
-static void drop_late_waiters(struct supervisor *supervisor)
+/* Those whose time is over wait no longer, whatever came of their restart.  Returns where the next
+ * waiter goes: who came first is answered first. */
+static struct waiter **drop_late_waiters(struct supervisor *supervisor)
 {
     int64_t now_ns = cop_now_ns();
     struct waiter **place = &supervisor->waiters;
@@ -195,6 +196,7 @@ static void drop_late_waiters(struct supervisor *supervisor)
         if ((*place)->until_ns < now_ns) unlink_waiter(place);
         else place = &(*place)->next;
     }
+    return place;
 }
 
 static cop_next call_await_restart(struct supervisor *supervisor, const cop_message *request)
@@ -205,15 +207,14 @@ static cop_next call_await_restart(struct supervisor *supervisor, const cop_mess
     if (is_new(child, await->old))
         return copi_answer_started((cop_started){ COP_OK, child->pid, NULL });
 
-    drop_late_waiters(supervisor);
+    struct waiter **place = drop_late_waiters(supervisor);
     size_t id_size = strlen(await->id) + 1;
     struct waiter *waiter = cop_alloc(sizeof *waiter + id_size);
-    *waiter = (struct waiter){ .next = supervisor->waiters,
-                               .from = { { request->from, request->ref } },
+    *waiter = (struct waiter){ .from = { { request->from, request->ref } },
                                .old = await->old,
                                .until_ns = await->until_ns };
     memcpy(waiter->id, await->id, id_size);
-    supervisor->waiters = waiter;
+    *place = waiter;
     return cop_noreply();
 }
 

@@ -21,11 +21,13 @@
  * The gate.  In a group, children may have to wait: for one that was started and is not ready, or
  * for one whose restart is delayed.  That one is the gate, the others are RESTARTING with `waits`
  * and have no message on its way.  There is one gate at most: a restart of the group that it
- * belongs to replaces it, and no child that waits can itself be why a group is restarted.  When
- * the gate is ready, or is not to run after all, those that wait are started. */
+ * belongs to replaces it, and one of a group behind it (of a child that a call has started
+ * meanwhile) puts that group among those that wait.  When the gate is ready, or is not to run after
+ * all, those that wait are started. */
 #include "supervisor_state.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include <coppice/memory.h>
 #include <coppice/timer.h>
@@ -45,7 +47,8 @@ static void try_later(struct supervisor *supervisor, struct child *child)
 {
     copi_children_set_state(&supervisor->children, child, COP_CHILD_RESTARTING);
     if (child->spec.backoff.initial_ms == 0) {
-        cop_cast_message(cop_to(cop_self()), due(child));
+        if (!child->retry_sent) cop_cast_message(cop_to(cop_self()), due(child));
+        child->retry_sent = true;
         return;
     }
     int64_t delay_ms = copi_upkeep_delay(&child->upkeep, &child->spec);
@@ -83,47 +86,33 @@ static void restart_one(struct supervisor *supervisor, struct child *child)
 
 /* ---- a group ----------------------------------------------------------------------- */
 
-/* Why children are started together: the child that ended, its pid then, and its reason. */
-struct cause {
-    const char *id;
-    cop_pid old;
-    const cop_reason *reason;
-};
-
-static void close_gate(struct supervisor *supervisor, const struct child *gate,
-                       const cop_reason *reason)
+static void set_cause(struct supervisor *supervisor, const struct child *pivot)
 {
-    const cop_reason *before = supervisor->gate_reason;
-    supervisor->gate = gate;
-    supervisor->gate_reason = cop_reason_ref(reason);
-    cop_reason_unref(before);
+    struct cause before = supervisor->cause;
+    supervisor->cause = (struct cause){ cop_strdup(pivot->spec.id), pivot->pid,
+                                        cop_reason_ref(pivot->upkeep.last_end) };
+    cop_free(before.id);
+    cop_reason_unref(before.reason);
 }
 
-static void no_gate(struct supervisor *supervisor)
+static void report_group(struct supervisor *supervisor, const char *const *ids, size_t count)
 {
-    close_gate(supervisor, NULL, NULL);
-}
-
-static void report_group(struct supervisor *supervisor, const char *const *ids, size_t count,
-                         const struct cause *cause)
-{
-    if (count > 0) {
+    const struct cause *cause = &supervisor->cause;
+    if (count > 0)
         copi_report_restart(&supervisor->keeper, cause->id, cause->old, cause->reason, ids, count);
-    }
 }
 
 /* A child of the group failed to start: it becomes the pivot of the next try, and those after it
  * are down until then, or wait for it if that is later. */
 static void group_failed(struct supervisor *supervisor, struct child *child,
-                         const cop_started *started, const struct cause *cause)
+                         const cop_started *started)
 {
     bool delayed = child->spec.backoff.initial_ms > 0;
-    start_failed(supervisor, child, started, child->spec.id == cause->id);
+    start_failed(supervisor, child, started, strcmp(child->spec.id, supervisor->cause.id) == 0);
     if (delayed) {
-        close_gate(supervisor, child, cause->reason);
+        supervisor->gate = child;
         return;
     }
-    no_gate(supervisor);
     for (child = child->younger; child != NULL; child = child->younger) {
         if (child->waits)
             copi_children_set_state(&supervisor->children, child, COP_CHILD_DOWN);
@@ -131,8 +120,9 @@ static void group_failed(struct supervisor *supervisor, struct child *child,
 }
 
 /* Starts the children that wait, oldest first, up to one that is not ready, if there is one. */
-static void start_waiting(struct supervisor *supervisor, const struct cause *cause)
+static void start_waiting(struct supervisor *supervisor)
 {
+    assert(supervisor->gate == NULL);
     const char **ids = cop_alloc((supervisor->children.by_id.count + 1) * sizeof *ids);
     size_t count = 0;
     struct child *younger;
@@ -141,50 +131,48 @@ static void start_waiting(struct supervisor *supervisor, const struct cause *cau
         if (!child->waits) continue;
         cop_started started = copi_supervisor_start_child(supervisor, child, COP_LOG_INFO);
         if (copi_start_failed(&started)) {
-            group_failed(supervisor, child, &started, cause);
+            group_failed(supervisor, child, &started);
             cop_free(ids);
             return;
         }
         if (started.error != COP_OK) continue;
         ids[count++] = child->spec.id;
         if (child->upkeep.ready) continue;
-        close_gate(supervisor, child, cause->reason);
+        supervisor->gate = child;
         break;
     }
-    report_group(supervisor, ids, count, cause);
+    report_group(supervisor, ids, count);
     cop_free(ids);
 }
 
 void copi_supervisor_open_gate(struct supervisor *supervisor, const struct child *child)
 {
     if (supervisor->gate != child) return;
-    const cop_reason *reason = cop_reason_ref(supervisor->gate_reason);
-    no_gate(supervisor);
-    start_waiting(supervisor, &(struct cause){ child->spec.id, child->pid, reason });
-    cop_reason_unref(reason);
+    supervisor->gate = NULL;
+    start_waiting(supervisor);
 }
 
-/* Stops the group, youngest first; all of it waits then, those too that were down before. */
+/* Stops the group, youngest first; all of it waits then, those too that were down before: for the
+ * gate, if that is older than the group, else for what the caller does. */
 static void stop_group(struct supervisor *supervisor, struct child *pivot, enum restart_scope scope)
 {
     struct child *before = scope == SCOPE_ALL ? NULL : pivot->older;
     copi_children_set_state(&supervisor->children, pivot, COP_CHILD_DOWN);
     copi_supervisor_stop_younger(supervisor, before);
-    no_gate(supervisor);
     struct child *child = before != NULL ? before->younger : supervisor->children.oldest;
     for (; child != NULL; child = child->younger) {
         copi_children_set_state(&supervisor->children, child, COP_CHILD_RESTARTING);
         child->waits = true;
+        if (child == supervisor->gate) supervisor->gate = NULL;
     }
+    if (supervisor->gate == NULL) set_cause(supervisor, pivot);
 }
 
 static void restart_group(struct supervisor *supervisor, struct child *pivot,
                           enum restart_scope scope)
 {
-    struct cause cause = { pivot->spec.id, pivot->pid, cop_reason_ref(pivot->upkeep.last_end) };
     stop_group(supervisor, pivot, scope);
-    start_waiting(supervisor, &cause);
-    cop_reason_unref(cause.reason);
+    if (supervisor->gate == NULL) start_waiting(supervisor);
 }
 
 /* ---- decisions --------------------------------------------------------------------- */
@@ -194,7 +182,8 @@ static void restart_later(struct supervisor *supervisor, struct child *child,
 {
     if (scope != SCOPE_ONE) {
         stop_group(supervisor, child, scope);
-        close_gate(supervisor, child, child->upkeep.last_end);
+        if (supervisor->gate != NULL) return;
+        supervisor->gate = child;
     }
     try_later(supervisor, child);
 }
@@ -285,6 +274,7 @@ cop_next copi_supervisor_child_due(struct supervisor *supervisor, struct child *
 {
     struct upkeep *upkeep = &child->upkeep;
     bool from_timer = message->ref != 0;
+    if (!from_timer) child->retry_sent = false;
     if (!copi_upkeep_due(upkeep, message)) return cop_noreply();
     if (child->state == COP_CHILD_RESTARTING && !child->waits) {
         struct ended_child ended = what_ended(supervisor, child);

@@ -8,12 +8,19 @@
 
 struct waiter;
 
+/* Why a group is started again: the child that ended, its pid then, and its reason. */
+struct cause {
+    char *id;
+    cop_pid old;
+    const cop_reason *reason;     /* owned */
+};
+
 struct supervisor {
     struct keeper keeper;
     struct policy policy;
     struct children children;
     const struct child *gate;     /* whom the children that wait, wait for; or NULL */
-    const cop_reason *gate_reason;      /* why they are to be started; owned */
+    struct cause cause;           /* of the last restart of a group */
     struct waiter *waiters;       /* callers of await_restart */
 };
 

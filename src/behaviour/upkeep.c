@@ -72,8 +72,8 @@ const cop_reason *copi_upkeep_ended(struct upkeep *upkeep, const cop_child_spec 
         reason = cop_reason_because(reason, cop_reason_atom(upkeep->verdict));
     cop_reason_unref(upkeep->last_end);
     upkeep->last_end = reason;
-    if (cop_now_ns() - upkeep->up_ns >= copi_backoff_reset_ms(&spec->backoff) * COPI_MS_NS)
-        upkeep->in_a_row = 0;
+    int64_t ran_ms = (cop_now_ns() - upkeep->up_ns) / COPI_MS_NS;
+    if (ran_ms >= copi_backoff_reset_ms(&spec->backoff)) upkeep->in_a_row = 0;
     return reason;
 }
 

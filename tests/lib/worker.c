@@ -1,6 +1,7 @@
 /* worker.c - children for tests of supervision. */
 #include "worker.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,40 @@ static void drop_reason(void *payload)
 
 COP_MESSAGE_WITH(leave, { const cop_reason *reason; }, drop_reason);
 COP_MESSAGE(fall, { const char *text; });
+COP_MESSAGE(warm, { char nothing; });
+
+/* ---- the story's time -------------------------------------------------------------- */
+
+static bool times_are_traced;
+static int64_t begin_ms;
+
+void trace_times(bool on)
+{
+    times_are_traced = on;
+}
+
+int story_ms(void)
+{
+    return (int)(cop_now_ms() - begin_ms);
+}
+
+void wait_until(int ms)
+{
+    ck_assert_int_gt(ms, story_ms());
+    cop_sleep(ms - story_ms());
+}
+
+/* trace, with the time if it is asked for. */
+__attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (times_are_traced) trace("%d: %s", story_ms(), line);
+    else trace("%s", line);
+}
 
 /* ---- the worker -------------------------------------------------------------------- */
 
@@ -33,7 +68,7 @@ static void gone(void *argument)
 {
     struct life *life = argument;
     if (is_over) return;
-    trace("%s.%d is gone", life->name, life->n);
+    tell("%s.%d is gone", life->name, life->n);
 }
 
 static char planned(const struct worker *worker, int n)
@@ -49,13 +84,14 @@ static cop_next init(void *state, const void *argument)
     const struct birth *birth = argument;
     life->worker = birth->worker;
     life->n = ++birth->worker->count;
+    birth->worker->is_ready = false;
     memcpy(life->name, birth->name, sizeof life->name);
     switch (planned(life->worker, life->n)) {
     case 'e':
-        trace("%s.%d fails", life->name, life->n);
+        tell("%s.%d fails", life->name, life->n);
         return cop_stop(cop_reason_atom("boom"));
     case 'i':
-        trace("%s.%d ignores", life->name, life->n);
+        tell("%s.%d ignores", life->name, life->n);
         return cop_ignore();
     case 's':
         cop_sleep(10);
@@ -66,13 +102,27 @@ static cop_next init(void *state, const void *argument)
     cop_defer(gone, life);
     cop_trap_exit(life->worker->traps);
     if (life->worker->unlinks) cop_unlink(cop_parent());
-    trace("%s.%d starts", life->name, life->n);
+    tell("%s.%d starts", life->name, life->n);
+    int64_t ready_ms = life->worker->ready_ms;
+    if (ready_ms == AT_ONCE) return cop_then_continue(cop_ok(), warm, 0);
+    if (ready_ms > 0) cop_send_after(cop_self(), ready_ms, warm, 0);
     return cop_ok();
+}
+
+/* It is warm, so it is ready. */
+static cop_next handle_continue(void *state, const cop_message *message)
+{
+    const struct life *life = state;
+    cop_expect(message, warm);
+    tell("%s.%d is ready", life->name, life->n);
+    life->worker->is_ready = true;
+    cop_ready();
+    return cop_noreply();
 }
 
 static cop_next handle_info(void *state, const cop_message *message)
 {
-    (void)state;
+    if (cop_is(message, warm)) return handle_continue(state, message);
     const leave *request = cop_get(message, leave);
     if (request != NULL) return cop_stop(cop_reason_ref(request->reason));
     if (cop_is(message, cop_exit_message)) return cop_noreply();
@@ -83,7 +133,7 @@ static void terminate(void *state, const cop_reason *reason)
 {
     struct life *life = state;
     if (is_over) return;
-    trace("%s.%d stops: %s", life->name, life->n, reason_text(reason));
+    tell("%s.%d stops: %s", life->name, life->n, reason_text(reason));
     if (life->worker->lingers_ms != 0) cop_sleep(life->worker->lingers_ms);
     if (life->worker->last_words != NULL) cop_exit(cop_reason_atom(life->worker->last_words));
 }
@@ -93,6 +143,7 @@ cop_started worker_start(const void *module, const void *argument, size_t argume
     static const cop_gen_server server = { .state_size = sizeof(struct life),
                                            .init = init,
                                            .handle_info = handle_info,
+                                           .handle_continue = handle_continue,
                                            .terminate = terminate };
     struct birth birth = { (struct worker *)(uintptr_t)module, "worker" };
     const char *name = argument_size > 0 ? argument : NULL;
@@ -157,7 +208,7 @@ static void trace_restart(const cop_log_event *event, const char *reason)
         size_t length = strlen(ids);
         snprintf(ids + length, sizeof ids - length, " %s", event->restarted[i]);
     }
-    trace("report: %s restarted: %s;%s", event->child, reason, ids);
+    tell("report: %s restarted: %s;%s", event->child, reason, ids);
 }
 
 static void trace_report(const cop_log_event *event, void *context)
@@ -166,19 +217,20 @@ static void trace_report(const cop_log_event *event, void *context)
     (void)context;
     const char *reason = event->reason != NULL ? reason_text(event->reason) : "none";
     if (event->kind == COP_LOG_SUPERVISOR)
-        trace("report: %s %s: %s", event->context, event->child, reason);
+        tell("report: %s %s: %s", event->context, event->child, reason);
     else if (event->kind == COP_LOG_RESTART)
         trace_restart(event, reason);
     else if (event->kind == COP_LOG_PROGRESS && progress_is_traced)
-        trace("progress: %s (%s)", event->child, levels[event->level]);
+        tell("progress: %s (%s)", event->child, levels[event->level]);
     else if (event->kind == COP_LOG_TEXT)
-        trace("note: %s: %s", event->message_type, event->text);
+        tell("note: %s: %s", event->message_type, event->text);
 }
 
 static void trapping_story(void *story)
 {
     cop_trap_exit(true);
     is_over = false;
+    begin_ms = cop_now_ms();
     ((cop_function *)(uintptr_t)story)(NULL);
     is_over = true;
 }

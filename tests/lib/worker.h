@@ -9,13 +9,15 @@
  *     a.2 fails             its plan says that this start fails (boom)
  *     a.2 ignores           ... or that init returns ignore
  *     a.1 stops: shutdown   terminate was called
+ *     a.1 is ready          it has said so
  *     a.1 is gone           it has ended, in whatever way
  *
  * and the supervisors' reports are traced as
  *
  *     report: child_terminated a: boom
  *     report: a restarted: boom; a b      (who, why, and the ids that run again)
- */
+ *
+ * With trace_times on, each of these lines begins with the story's time: "120: a.2 starts". */
 #ifndef TEST_WORKER_H
 #define TEST_WORKER_H
 
@@ -31,8 +33,12 @@ struct worker {
     int64_t lingers_ms;       /* terminate takes that long; COP_INFINITY: for ever */
     const char *last_words;   /* terminate ends with this reason */
     bool unlinks;             /* takes the link to its supervisor away */
+    int64_t ready_ms;         /* says that it is ready so long after its start; 0: never; AT_ONCE:
+                               * before it handles anything else */
     int count;                /* of its starts */
+    bool is_ready;            /* the one that was started last has said so */
 };
+enum { AT_ONCE = -1 };
 
 #define WORKER(worker_, ...)                                                             \
     { .id = #worker_, .start = worker_start, .module = &(worker_),                       \
@@ -62,6 +68,13 @@ void run_shuffled(cop_function *story, uint64_t seed);
 
 /* While on, progress is traced too: "progress: a (info)".  Off at first. */
 void trace_progress(bool on);
+
+/* While on, lines begin with the milliseconds since the story's begin.  Off at first. */
+void trace_times(bool on);
+/* The story's time in milliseconds. */
+int story_ms(void);
+/* Waits until then; it must be to come. */
+void wait_until(int ms);
 
 /* Traces a start's result as "WHAT: ok", or with its error and reason; gives the reason back. */
 void trace_started(const char *what, cop_started started);

@@ -160,7 +160,7 @@ END_TEST
 
 START_TEST(a_huge_limit_takes_memory_only_as_it_is_used)
 {
-    struct restart_window window = window_of(UINT32_MAX, UINT32_MAX, false);
+    struct restart_window window = window_of(UINT32_MAX - 1, UINT32_MAX, false);
     for (int i = 0; i < 1000; i++) ck_assert(copi_window_add(&window, i));
     ck_assert_uint_le(window.capacity, 1024);
     free(window.times);
@@ -304,6 +304,176 @@ START_TEST(a_significant_child_that_is_restarted_ends_nothing)
 }
 END_TEST
 
+/* ---- backoff ----------------------------------------------------------------------- */
+
+START_TEST(a_delay_grows_by_its_factor_up_to_its_maximum_and_stays_there)
+{
+    const cop_backoff backoff = { .initial_ms = 100, .max_ms = 1000, .factor = 3 };
+    static const int64_t delays[] = { 100, 300, 900, 1000, 1000 };
+    for (uint32_t i = 0; i < sizeof delays / sizeof *delays; i++)
+        ck_assert_int_eq(copi_backoff_ms(&backoff, i, 0), delays[i]);
+    ck_assert_int_eq(copi_backoff_ms(&backoff, UINT32_MAX, 0), 1000);
+}
+END_TEST
+
+START_TEST(by_default_a_delay_doubles_up_to_thirty_seconds_or_its_beginning_if_that_is_longer)
+{
+    const cop_backoff plain = { .initial_ms = 10000 }, slow = { .initial_ms = 60000 };
+    ck_assert_int_eq(copi_backoff_ms(&plain, 1, 0), 20000);
+    ck_assert_int_eq(copi_backoff_ms(&plain, 2, 0), 30000);
+    ck_assert_int_eq(copi_backoff_ms(&slow, 0, 0), 60000);
+    ck_assert_int_eq(copi_backoff_ms(&slow, 9, 0), 60000);
+    ck_assert_int_eq(copi_backoff_reset_ms(&plain), 30000);
+    ck_assert_int_eq(copi_backoff_reset_ms(&slow), 60000);
+}
+END_TEST
+
+START_TEST(a_maximum_below_the_beginning_holds_from_the_beginning)
+{
+    const cop_backoff backoff = { .initial_ms = 500, .max_ms = 200 };
+    for (uint32_t i = 0; i < 3; i++) ck_assert_int_eq(copi_backoff_ms(&backoff, i, 0), 200);
+    ck_assert_int_eq(copi_backoff_reset_ms(&backoff), 200);
+}
+END_TEST
+
+START_TEST(with_a_factor_of_one_a_delay_does_not_grow)
+{
+    const cop_backoff backoff = { .initial_ms = 7, .factor = 1 };
+    ck_assert_int_eq(copi_backoff_ms(&backoff, 0, 0), 7);
+    ck_assert_int_eq(copi_backoff_ms(&backoff, UINT32_MAX, 0), 7);
+}
+END_TEST
+
+START_TEST(no_delay_overflows)
+{
+    const cop_backoff slow = { .initial_ms = 1, .max_ms = INT64_MAX };
+    for (uint32_t i = 0; i < 63; i++)
+        ck_assert_int_eq(copi_backoff_ms(&slow, i, 0), INT64_C(1) << i);
+    ck_assert_int_eq(copi_backoff_ms(&slow, 63, 0), INT64_MAX);
+    const cop_backoff steep = { .initial_ms = INT64_MAX / 2, .max_ms = INT64_MAX,
+                                .factor = UINT32_MAX, .jitter_percent = 100 };
+    ck_assert_int_eq(copi_backoff_ms(&steep, 1, 0), INT64_MAX);
+    ck_assert_int_eq(copi_backoff_ms(&steep, UINT32_MAX, INT64_MAX), 0);
+    ck_assert_int_eq(copi_backoff_ms(&steep, 1, UINT64_MAX), 0);
+}
+END_TEST
+
+START_TEST(jitter_leaves_out_no_more_than_its_part)
+{
+    const cop_backoff all = { .initial_ms = 10, .jitter_percent = 100 };
+    const cop_backoff fifth = { .initial_ms = 10, .jitter_percent = 20 };
+    const cop_backoff none = { .initial_ms = 10 };
+    const cop_backoff less_than_one = { .initial_ms = 4, .jitter_percent = 20 };
+    for (uint64_t chance = 0; chance < 100; chance++) {
+        ck_assert_int_eq(copi_backoff_ms(&all, 0, chance), 10 - (int64_t)(chance % 11));
+        ck_assert_int_eq(copi_backoff_ms(&fifth, 0, chance), 10 - (int64_t)(chance % 3));
+        ck_assert_int_eq(copi_backoff_ms(&none, 0, chance), 10);
+        ck_assert_int_eq(copi_backoff_ms(&less_than_one, 0, chance), 4);
+    }
+    const cop_backoff capped = { .initial_ms = 10, .max_ms = 15, .jitter_percent = 100 };
+    for (uint64_t chance = 0; chance < 100; chance++)
+        ck_assert_int_eq(copi_backoff_ms(&capped, 5, chance), 15 - (int64_t)(chance % 16));
+}
+END_TEST
+
+START_TEST(the_stable_time_may_be_told)
+{
+    const cop_backoff backoff = { .initial_ms = 10, .max_ms = 100, .reset_ms = 5 };
+    ck_assert_int_eq(copi_backoff_reset_ms(&backoff), 5);
+}
+END_TEST
+
+/* ---- delays and budgets ------------------------------------------------------------ */
+
+START_TEST(a_delayed_restart_is_decided_and_counted_when_it_is_tried)
+{
+    struct policy policy = policy_of(COP_REST_FOR_ONE, COP_NEVER, 1);
+    struct restart_window budget = window_of(1, 5, false);
+    struct ended_child ended = { .restart = COP_PERMANENT, .end = END_OTHER, .delayed = true,
+                                 .budget = &budget };
+    for (int i = 0; i < 10; i++) {
+        struct decision decision = copi_policy_ended(&policy, &ended, 0);
+        ck_assert(decision.report);
+        ck_assert_int_eq(decision.child, FATE_RESTART_LATER);
+        ck_assert_int_eq(decision.scope, SCOPE_FROM_IT_ON);
+        ck_assert_int_eq(decision.supervisor, GO_ON);
+    }
+    ck_assert_uint_eq(policy.window.count + budget.count, 0);
+    ck_assert_int_eq(copi_policy_retry(&policy, &ended, 0).child, FATE_RESTART);
+    ck_assert_uint_eq(policy.window.count, 1);
+    ck_assert_uint_eq(budget.count, 1);
+    free(policy.window.times);
+    free(budget.times);
+}
+END_TEST
+
+START_TEST(what_needs_no_restart_needs_no_delay)
+{
+    struct policy policy = policy_of(COP_ONE_FOR_ONE, COP_NEVER, 1);
+    struct ended_child ended = { .restart = COP_TRANSIENT, .end = END_NORMAL, .delayed = true };
+    ck_assert_int_eq(copi_policy_ended(&policy, &ended, 0).child, FATE_KEEP_DOWN);
+    ended = (struct ended_child){ .restart = COP_TEMPORARY, .end = END_OTHER, .delayed = true };
+    ck_assert_int_eq(copi_policy_ended(&policy, &ended, 0).child, FATE_FORGET);
+}
+END_TEST
+
+START_TEST(a_spent_budget_gives_up_or_keeps_down_and_costs_the_supervisor_nothing)
+{
+    for (int stays = 0; stays <= 1; stays++) {
+        struct policy policy = policy_of(COP_ONE_FOR_ONE, COP_NEVER, 5);
+        struct restart_window budget = window_of(1, 5, false);
+        struct ended_child ended = { .restart = COP_PERMANENT, .end = END_OTHER, .budget = &budget,
+                                     .when_spent = stays ? COP_STAY_DOWN : COP_GIVE_UP };
+        ck_assert_int_eq(copi_policy_ended(&policy, &ended, 0).child, FATE_RESTART);
+        struct decision decision = copi_policy_ended(&policy, &ended, 5000 * MS);
+        ck_assert(decision.report && decision.spent);
+        ck_assert_int_eq(decision.child, FATE_KEEP_DOWN);
+        ck_assert_int_eq(decision.supervisor, stays ? GO_ON : GIVE_UP);
+        ck_assert_uint_eq(policy.window.count, 1);
+        decision = copi_policy_ended(&policy, &ended, 5000 * MS + 1);
+        ck_assert(!decision.spent);
+        ck_assert_int_eq(decision.child, FATE_RESTART);
+        free(policy.window.times);
+        free(budget.times);
+    }
+}
+END_TEST
+
+START_TEST(with_its_own_budget_left_the_supervisors_limit_holds)
+{
+    struct policy policy = policy_of(COP_ONE_FOR_ONE, COP_NEVER, 0);
+    struct restart_window budget = window_of(1, 5, false);
+    struct ended_child ended = { .restart = COP_PERMANENT, .end = END_OTHER, .budget = &budget,
+                                 .when_spent = COP_STAY_DOWN };
+    struct decision decision = copi_policy_ended(&policy, &ended, 0);
+    ck_assert(!decision.spent);
+    ck_assert_int_eq(decision.supervisor, GIVE_UP);
+    free(budget.times);
+}
+END_TEST
+
+START_TEST(a_significant_child_that_stays_down_counts_as_ended)
+{
+    struct policy policy = policy_of(COP_ONE_FOR_ONE, COP_ALL_SIGNIFICANT, 5);
+    struct restart_window budget = window_of(0, 5, false);
+    struct ended_child ended = { .restart = COP_TRANSIENT, .end = END_OTHER, .significant = true,
+                                 .others_significant = true, .budget = &budget,
+                                 .when_spent = COP_STAY_DOWN };
+    ck_assert_int_eq(copi_policy_ended(&policy, &ended, 0).supervisor, GO_ON);
+    ended.others_significant = false;
+    ck_assert_int_eq(copi_policy_ended(&policy, &ended, 0).supervisor, AUTO_SHUTDOWN);
+}
+END_TEST
+
+START_TEST(without_a_limit_nothing_is_kept)
+{
+    struct restart_window window;
+    copi_window_init(&window, &(cop_intensity)COP_UNLIMITED_RESTARTS, no_memory);
+    for (int i = 0; i < 1000; i++) ck_assert(copi_window_add(&window, 0));
+    ck_assert_ptr_null(window.times);
+}
+END_TEST
+
 /* ---- stopping ---------------------------------------------------------------------- */
 
 START_TEST(how_a_stopped_child_may_end_depends_on_how_it_was_stopped)
@@ -357,6 +527,20 @@ static Suite *policy_suite(void)
     tcase_add_test(tests, with_any_significant_the_first_significant_end_ends_the_supervisor);
     tcase_add_test(tests, with_all_significant_the_last_significant_end_does);
     tcase_add_test(tests, a_significant_child_that_is_restarted_ends_nothing);
+    tcase_add_test(tests, a_delay_grows_by_its_factor_up_to_its_maximum_and_stays_there);
+    tcase_add_test(
+        tests, by_default_a_delay_doubles_up_to_thirty_seconds_or_its_beginning_if_that_is_longer);
+    tcase_add_test(tests, a_maximum_below_the_beginning_holds_from_the_beginning);
+    tcase_add_test(tests, with_a_factor_of_one_a_delay_does_not_grow);
+    tcase_add_test(tests, no_delay_overflows);
+    tcase_add_test(tests, jitter_leaves_out_no_more_than_its_part);
+    tcase_add_test(tests, the_stable_time_may_be_told);
+    tcase_add_test(tests, a_delayed_restart_is_decided_and_counted_when_it_is_tried);
+    tcase_add_test(tests, what_needs_no_restart_needs_no_delay);
+    tcase_add_test(tests, a_spent_budget_gives_up_or_keeps_down_and_costs_the_supervisor_nothing);
+    tcase_add_test(tests, with_its_own_budget_left_the_supervisors_limit_holds);
+    tcase_add_test(tests, a_significant_child_that_stays_down_counts_as_ended);
+    tcase_add_test(tests, without_a_limit_nothing_is_kept);
     tcase_add_test(tests, how_a_stopped_child_may_end_depends_on_how_it_was_stopped);
     suite_add_tcase(suite, tests);
     return suite;

@@ -302,21 +302,53 @@ void copi_mailbox_free(struct process *process)
     }
 }
 
-static void all_dead(struct signal *list)
+/* Takes the messages out of pending; the other signals stay, in their order.  A drop function is
+ * the program's code: messages that have one wait in the mailbox for the cleanup. */
+static void sort_out_messages(struct process *process)
 {
-    while (list != NULL) {
-        struct signal *next = list->next;
-        copi_signal_dead(list);
-        list = next;
+    struct signal **at = &process->pending;
+    while (*at != NULL) {
+        struct signal *signal = *at;
+        if (signal->kind != SIGNAL_MESSAGE) {
+            at = &signal->next;
+            continue;
+        }
+        *at = signal->next;
+        if (signal->message.type->drop != NULL)
+            append(process, signal);
+        else
+            copi_signal_free(signal);
     }
+}
+
+/* What was drained behind a deadly signal is older than what is in incoming. */
+static void gather(struct process *process, struct signal *leave)
+{
+    struct signal **end = &process->pending;
+    while (*end != NULL) end = &(*end)->next;
+    *end = take_incoming(process, leave);
+    sort_out_messages(process);
+}
+
+void copi_mailbox_gather(struct process *process)
+{
+    if (process->pending != NULL ||
+        atomic_load_explicit(&process->incoming, memory_order_relaxed) != NULL)
+        gather(process, NULL);
 }
 
 void copi_mailbox_close(struct process *process)
 {
-    struct signal *pending = process->pending;
-    process->pending = NULL;
-    all_dead(pending);
-    all_dead(take_incoming(process, COPI_CLOSED));
+    gather(process, COPI_CLOSED);
+}
+
+void copi_mailbox_dead(struct process *process)
+{
+    struct signal *signal;
+    while ((signal = process->pending) != NULL) {
+        process->pending = signal->next;
+        copi_signal_dead(signal);
+    }
 }
 
 /* ---- the public side ------------------------------------------------------------------- */

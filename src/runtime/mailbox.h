@@ -28,10 +28,15 @@ struct signal *copi_mailbox_take(struct process *process, const cop_match *match
 /* [process] A receive by this fresh reference may start behind what is there now. */
 void copi_mailbox_mark(struct process *process, uint64_t serial);
 
-/* At the end: frees all messages; and answers, as the dead do, what was not handled.
- * After close, nothing can be sent to the process. */
+/* At the end, in this order.  Gather takes in what has arrived and was never received: messages
+ * with a drop function join the mailbox, those without are freed.  Free, on a stack of the process,
+ * frees the mailbox, one message after the other.  Close gathers once more, and from then on
+ * nothing can be sent to the process; what it found is freed by a second free.  Dead answers, as
+ * the dead do, the other signals that were gathered. */
+void copi_mailbox_gather(struct process *process);
 void copi_mailbox_free(struct process *process);
 void copi_mailbox_close(struct process *process);
+void copi_mailbox_dead(struct process *process);
 
 /* Answers one signal as the dead do, and frees it. */
 void copi_signal_dead(struct signal *signal);

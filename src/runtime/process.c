@@ -313,25 +313,62 @@ void copi_process_cleanup(struct process *process)
     free_messages(process);
 }
 
-/* What it owns goes first; then it stops to exist for others; then those who care are told. */
-void copi_process_finish(struct process *process)
+/* What its timers have not sent, and what was sent and never received: that once only.  What comes
+ * later is found when incoming is closed; who sends without end does not keep it from dying. */
+static void gather(struct process *process)
 {
-    const cop_reason *reason = process->exit_reason;
-    cop_pid pid = copi_pid(process);
-    COP_ASSERT(reason != NULL && process->deferred == NULL && process->stack == NULL);
     copi_timer_disarm(&process->timer);
     copi_relations_stop_timers(process);
-    free_messages(process);
+    if ((process->flags & PROCESS_GATHERED) == 0)
+        copi_mailbox_gather(process);
+    process->flags |= PROCESS_GATHERED;
+}
+
+static void release(struct process *process)
+{
     copi_name_release(process);
     copi_dictionary_deinit(process);
     copi_arena_destroy(&process->arena, copi_slab());
+}
 
+/* From here on it does not exist for others. */
+static void leave(struct process *process)
+{
+    uint64_t pid = copi_pid(process).bits;
+    if (pid == 0)
+        return;                         /* left already, and cleaned up after that */
+    process->last_pid = pid;
     copi_slot_unpublish(process);
     copi_mailbox_close(process);
+}
+
+static void tell(struct process *process)
+{
+    const cop_reason *reason = process->exit_reason;
+    cop_pid pid = { process->last_pid };
+    copi_mailbox_dead(process);
     if (cop_pid_equal(pid, copi_node.main))
         copi_node_main_ended(reason);
     copi_relations_tell(process, pid, reason);
     process->exit_reason = NULL;
     cop_reason_unref(reason);
     copi_slot_retire(copi_scheduler, process, pid);
+}
+
+/* What it owns goes first; then it stops to exist for others; then those who care are told.  A step
+ * that brings up work for the cleanup waits for it, and is passed over when it is done. */
+bool copi_process_finish(struct process *process)
+{
+    COP_ASSERT(process->exit_reason != NULL && process->stack == NULL);
+    if (copi_process_needs_cleanup(process))
+        return false;
+    gather(process);
+    if (copi_process_needs_cleanup(process))
+        return false;
+    release(process);
+    leave(process);
+    if (copi_process_needs_cleanup(process))
+        return false;
+    tell(process);
+    return true;
 }

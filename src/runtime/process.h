@@ -45,7 +45,8 @@ enum process_flag {
     PROCESS_DYING = 4,         /* exit_reason is final; runs its deferred actions */
     PROCESS_KEPT = 8,          /* the handler keeps its message */
     PROCESS_REPORT = 16,       /* a crash report is due */
-    PROCESS_MARK = 32          /* mark is set */
+    PROCESS_MARK = 32,         /* mark is set */
+    PROCESS_GATHERED = 64      /* DYING, and incoming was looked through */
 };
 
 struct process {
@@ -70,7 +71,7 @@ struct process {
     uint8_t home;                          /* the scheduler that its stack is pinned to */
     uint8_t stack_class;
     _Atomic uint16_t group;                /* written by the owner, read by all */
-    struct signal *pending;                /* drained behind a deadly signal: for the dead */
+    struct signal *pending;                /* never to be received: for the dead to answer */
     struct signal **mark;                  /* receives by mark_serial start here */
     uint64_t mark_serial;
 
@@ -89,7 +90,10 @@ struct process {
     struct hash relations;                 /* links, monitors, aliases, timers: relation.h */
     uint64_t last_serial;
     _Atomic uint64_t parent;               /* the spawner's pid; written at birth, read by all */
-    uint64_t parent_alias;                 /* serial of the parent's reference, or 0 */
+    union {
+        uint64_t parent_alias;             /* alive: serial of the parent's reference, or 0 */
+        uint64_t last_pid;                 /* not alive any more: the pid it had */
+    };
     _Atomic(struct name *) name;           /* written under the names' lock */
     struct arena *arena;
     struct cop_deferred *deferred;
@@ -120,6 +124,9 @@ void copi_processes_each(void (*visit)(struct process *));
 cop_pid copi_processes_next(size_t *cursor);
 
 size_t copi_processes_count(void);
+
+/* The same with those that are no longer found and still tell others of their end.  [any thread] */
+size_t copi_slots_in_use(void);
 
 static inline cop_pid copi_pid(const struct process *process)
 {
@@ -159,8 +166,8 @@ static inline bool copi_process_needs_cleanup(const struct process *process)
            process->owned != NULL || process->mailbox != NULL;
 }
 
-/* By the scheduler, after cleanup: releases all that it owns, tells its links and monitors,
- * frees the slot. */
-void copi_process_finish(struct process *process);
+/* By the scheduler: releases all that it owns, tells its links and monitors, frees the slot.  False
+ * if it came upon something to clean up: to be called again after the cleanup. */
+bool copi_process_finish(struct process *process);
 
 #endif

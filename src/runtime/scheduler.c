@@ -202,13 +202,11 @@ static bool turn_ended(struct scheduler *scheduler, struct process *process,
     default: break;
     }
     process->flags |= PROCESS_DYING;
-    if (copi_process_needs_cleanup(process)) {
-        if (event != EVENT_NONE)
-            return true;
-        again_later(process);             /* its actions want a stack, others may give one back */
+    if (copi_process_finish(process))
         return false;
-    }
-    copi_process_finish(process);
+    if (event != EVENT_NONE)
+        return true;
+    again_later(process);                 /* its actions want a stack, others may give one back */
     return false;
 }
 

@@ -86,6 +86,13 @@ size_t copi_processes_count(void)
     return atomic_load_explicit(&table.alive, memory_order_relaxed);
 }
 
+/* The acquire pairs with the release in copi_slot_retire: who sees the count without a process sees
+ * all that it has told. */
+size_t copi_slots_in_use(void)
+{
+    return atomic_load_explicit(&table.count, memory_order_acquire);
+}
+
 /* ---- slots ----------------------------------------------------------------------------- */
 
 /* Moves up to BATCH slots from one list to another; returns how many. */

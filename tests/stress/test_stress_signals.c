@@ -289,7 +289,7 @@ static void wait_for_quiet(struct chief *chief)
         int ended = ask_all(chief, COP_TYPE(probe));
         size_t alive = 1;
         for (int i = 0; i < WORKERS; i++) alive += !cop_pid_is_none(chief->pids[i]);
-        quiet = ended == 0 && cop_process_count() == alive ? quiet + 1 : 0;
+        quiet = ended == 0 && copi_slots_in_use() == alive ? quiet + 1 : 0;
         cop_yield();
     }
 }

@@ -26,5 +26,9 @@
 #include <coppice/registry.h>
 #include <coppice/agent.h>
 #include <coppice/application.h>
+#include <coppice/blocking.h>
+#include <coppice/io.h>
+#include <coppice/mutex.h>
+#include <coppice/guardian.h>
 
 #endif

@@ -34,7 +34,9 @@ enum cop_error {
     COP_ENOT_FOUND = -16,      /* no such child */
     COP_EMAX_CHILDREN = -17,   /* the dynamic supervisor is full */
     COP_EDUPLICATE = -18,      /* two children have the same id (duplicate_child_name) */
-    COP_EOUTSIDE = -19         /* called outside of a process, or with no runtime running */
+    COP_EOUTSIDE = -19,        /* called outside of a process, or with no runtime running */
+    COP_ECLOSED = -20,         /* the descriptor is not open, or was closed meanwhile (closed) */
+    COP_EIO = -21              /* input or output failed; errno says why (eio) */
 };
 
 /* [any thread] The error's name in OTP's words, such as "noproc" or

@@ -6,7 +6,8 @@
  *
  * Threads.  The sink is called by whichever process has something to say, on its
  * scheduler thread, possibly by several at once; never under a lock of the runtime.  The
- * standstill of a deterministic run (runtime.h) is reported outside of any process.
+ * standstill of a deterministic run (runtime.h), and functions that run on at the node's end
+ * (blocking.h), are reported outside of any process.
  * It must not wait and must not end the process.  Everything in the event is
  * borrowed for the call. */
 #ifndef COPPICE_LOG_H

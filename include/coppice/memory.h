@@ -1,10 +1,11 @@
 /* memory.h - what a process owns: memory, and actions for its end.
  *
- * Concept.  Memory from cop_alloc belongs to the calling process and is gone when
- * it ends, however it ends.  cop_defer names an action to run at that moment: close a
- * descriptor, finish a database handle.  Actions run newest first, before any
- * link or monitor hears of the death; a crash inside one is contained and the
- * rest still runs.  OTP has heaps and ports for this; C needs it said.
+ * Concept.  Memory from cop_alloc belongs to the calling process and is gone when it ends,
+ * however it ends.  cop_defer names an action to run at that moment: close a descriptor, finish a
+ * database handle.  Actions run newest first, before any link or monitor hears of the death; a
+ * crash inside one is contained and the rest still runs.  io.h has the ready-made ones for
+ * descriptors and streams; a mutex (mutex.h) and a running blocking function (blocking.h) are
+ * deferred actions, too.  OTP has heaps and ports for this; C needs it said.
  *
  * Threads.  [process] all of it; a block must be freed by the process that owns it,
  * and other processes must not use it after that one has ended. */

@@ -6,7 +6,8 @@
  *
  * Crash containment owns SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT while it runs:
  * in a process's code they end that process; anywhere else, and in the middle of the
- * runtime's own work, they end the node with one report on stderr.
+ * runtime's own work, they end the node with one report on stderr.  A guardian (guardian.h) starts
+ * the node again then.
  *
  * A process may fork(2); the child must exec or _exit, and it dies of what would be a crash here.
  * No function of the library may be called in a signal handler. */
@@ -29,6 +30,9 @@ typedef struct cop_run_options {
     uint64_t seed;            /* of cop_random and of the shuffle; 0 is a seed like any
                                * other when deterministic, else means: from the system */
     bool shuffle;             /* deterministic: run processes in an order drawn from the seed */
+    int blocking_threads;     /* threads for cop_blocking at most; 0: 64; at most 4,096 */
+    int64_t blocking_wait_ms; /* how long the end of the node waits for functions that still run
+                               * there; 0: 5,000; COP_INFINITY: until they return */
     cop_log_sink *log;        /* where reports go; NULL: nowhere */
     void *log_context;
 } cop_run_options;

@@ -25,6 +25,13 @@ int64_t copi_clock_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+int64_t copi_wall_clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 int copi_cpu_count(void)
 {
     cpu_set_t set;
@@ -34,16 +41,16 @@ int copi_cpu_count(void)
     return count > 0 ? count : 1;
 }
 
-bool copi_only_thread(void)
+bool copi_only_threads(int count)
 {
     DIR *threads = opendir("/proc/self/task");   /* ".", "..", an entry for each */
     int entries = 0;
     if (threads == NULL)
         return false;
-    while (entries <= 3 && readdir(threads) != NULL)
+    while (entries <= count + 2 && readdir(threads) != NULL)
         entries++;
     closedir(threads);
-    return entries == 3;
+    return entries == count + 2;
 }
 
 uint64_t copi_entropy(void)
@@ -67,6 +74,12 @@ void *copi_memory_reserve(size_t bytes)
         return NULL;
     madvise(memory, bytes, MADV_NOHUGEPAGE);   /* only a hint: kernels without it refuse */
     return memory;
+}
+
+void *copi_memory_share(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
 }
 
 void copi_memory_release(void *memory, size_t bytes)

@@ -15,11 +15,14 @@
 /* Monotonic nanoseconds from an arbitrary origin. */
 int64_t copi_clock_ns(void);
 
+/* Milliseconds since 1970, UTC, as the system's clock has it. */
+int64_t copi_wall_clock_ms(void);
+
 /* Processors that this process may run on, at least 1. */
 int copi_cpu_count(void);
 
-/* Whether this thread is known to be the only one of the operating-system process. */
-bool copi_only_thread(void);
+/* Whether the operating-system process is known to have no more than that many threads. */
+bool copi_only_threads(int count);
 
 /* 64 random bits from the system. */
 uint64_t copi_entropy(void);
@@ -30,6 +33,9 @@ uint64_t copi_entropy(void);
  * NULL when the system refuses. */
 void *copi_memory_reserve(size_t bytes);
 void copi_memory_release(void *memory, size_t bytes);
+
+/* Zeroed memory that children of fork share with their parent; NULL when the system refuses. */
+void *copi_memory_share(size_t bytes);
 
 /* Makes [memory, memory + bytes) fault when touched; page-aligned.  Guard markers where the
  * kernel has them (Linux 6.13: no mapping is split), mprotect otherwise (two mappings a

@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../base/assert.h"
+#include "../base/last_words.h"
 #include "../platform/sanitizer.h"
+#include "blocking.h"
 #include "node.h"
 #include "reason.h"
 
@@ -38,7 +39,7 @@ COPI_UNCHECKED void copi_backtrace(cop_crash *crash, void *pc, void *fp, const c
 
 /* ---- the end of the node --------------------------------------------------------------- */
 
-/* One report, by write alone: whatever is broken, stdio may be too. */
+/* One report, by last_words.h alone: whatever is broken, stdio may be too. */
 static void report_fatal(const struct fault *fault, struct scheduler *scheduler)
 {
     const struct process *process = scheduler == NULL ? NULL : scheduler->current;
@@ -48,13 +49,14 @@ static void report_fatal(const struct fault *fault, struct scheduler *scheduler)
         "coppice: fatal: %s at address %p, instruction %p, %s%s%s: not contained, the node ends\n",
         copi_fault_name(fault->signal), fault->address, fault->pc,
         fault->from_outside     ? "sent from outside"
+        : copi_blocking_here()  ? "on a blocking thread"
         : process == NULL       ? "outside of any process"
         : scheduler->critical > 0 ? "in the runtime's own work"
                                 : "off the process's stack",
         process != NULL && process->label != NULL ? ", process " : "",
         process != NULL && process->label != NULL ? process->label : "");
-    if (length > 0 && write(STDERR_FILENO, text, (size_t)length) < 0)
-        return;   /* nowhere to report to */
+    if (length > 0)
+        copi_last_words(text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1);
 }
 
 /* ---- the hook, in the signal handler --------------------------------------------------- */
@@ -128,7 +130,9 @@ void __assert_fail(const char *assertion, const char *file, unsigned int line, c
         cop_crash crash = { .signal = SIGABRT, .assertion = text };
         crash_at(&crash, __builtin_frame_address(0));
     }
-    fprintf(stderr, "assertion failed: %s\n", text);
+    char report[sizeof text + 24];
+    int length = snprintf(report, sizeof report, "assertion failed: %s\n", text);
+    copi_last_words(report, (size_t)length);
     abort();
 }
 

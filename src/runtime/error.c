@@ -28,6 +28,8 @@ static const struct {
     { COP_EMAX_CHILDREN, "max_children", "the supervisor has as many children as it may" },
     { COP_EDUPLICATE, "duplicate_child_name", "two children have the same id" },
     { COP_EOUTSIDE, "outside", "called outside of a process, or with no runtime running" },
+    { COP_ECLOSED, "closed", "the descriptor is not open" },
+    { COP_EIO, "eio", "input or output failed" },
 };
 
 static size_t row(int error)

@@ -7,8 +7,10 @@
 #include <coppice/timer.h>
 
 #include "../base/assert.h"
+#include "blocking.h"
 #include "mailbox.h"
 #include "name.h"
+#include "poller.h"
 
 enum { MAX_PROCESSES = 4 * 1024 * 1024 };
 
@@ -112,6 +114,7 @@ static void scheduler_leave(struct scheduler *scheduler)
 static void leave_after_fork(void)
 {
     copi_scheduler = NULL;
+    copi_blocking_forked();
 }
 
 static void watch_for_fork(void)
@@ -136,6 +139,9 @@ static int options_check(const cop_run_options *options)
         return COP_EINVAL;
     if (options->shuffle && !options->deterministic)
         return COP_EINVAL;
+    if (options->blocking_threads < 0 || options->blocking_threads > COPI_BLOCKING_MAX ||
+        options->blocking_wait_ms < COP_INFINITY)
+        return COP_EINVAL;
     return COP_OK;
 }
 
@@ -149,6 +155,10 @@ static void options_fill(const cop_run_options *options)
         filled->max_processes = MAX_PROCESSES;
     if (filled->seed == 0 && !filled->deterministic)
         filled->seed = copi_entropy();
+    if (filled->blocking_threads == 0)
+        filled->blocking_threads = COPI_BLOCKING_DEFAULT;
+    if (filled->blocking_wait_ms == 0)
+        filled->blocking_wait_ms = COPI_BLOCKING_WAIT_MS;
     int processors = copi_cpu_count();
     if (processors > COPI_SCHEDULERS_MAX)
         processors = COPI_SCHEDULERS_MAX;
@@ -236,6 +246,8 @@ int cop_run(cop_function *main_function, void *argument, const cop_run_options *
                                        &(cop_spawn_options){ .label = "main" });
         COP_ASSERT(!cop_pid_is_none(copi_node.main));
         run_schedulers();
+        copi_blocking_end();
+        copi_poller_end();
         copi_fault_remove();
         scheduler_leave(&copi_node.scheduler[0]);
         error = copi_node.status;

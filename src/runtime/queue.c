@@ -4,9 +4,12 @@
 #include <stdio.h>
 
 #include "../base/assert.h"
+#include "blocking.h"
 #include "node.h"
+#include "poller.h"
 
-enum { STEAL_MAX = 32, LOOK_MAX = 4 * STEAL_MAX, WATCH_NS = 5000000, STANDSTILL_BYTES = 96 };
+enum { STEAL_MAX = 32, LOOK_MAX = 4 * STEAL_MAX, WATCH_NS = 5000000, WATCH_MS = 5,
+       STANDSTILL_BYTES = 96 };
 
 /* ---- waking ---------------------------------------------------------------------------- */
 
@@ -242,7 +245,8 @@ static bool jump(struct scheduler *scheduler)
  * something, and is waited for; where there is none, it is said once that nothing will happen. */
 static void tell_standstill(const struct scheduler *scheduler)
 {
-    if (scheduler->was_idle || atomic_load(&scheduler->queue.length) > 0 || !copi_only_thread())
+    if (scheduler->was_idle || atomic_load(&scheduler->queue.length) > 0 ||
+        !copi_only_threads(1 + copi_blocking_threads()))
         return;
     char text[STANDSTILL_BYTES];
     snprintf(text, sizeof text, "standstill: %zu processes wait, and nothing can wake them",
@@ -253,8 +257,13 @@ static void tell_standstill(const struct scheduler *scheduler)
 void copi_scheduler_idle(struct scheduler *scheduler)
 {
     if (copi_node.options.deterministic) {
-        if (jump(scheduler))
+        bool descriptors = copi_poller_waiters() > 0;
+        if ((descriptors && copi_poller_look(0)) || jump(scheduler))
             return;
+        if (descriptors) {
+            copi_poller_look(WATCH_MS);   /* no longer: others may send something */
+            return;
+        }
         tell_standstill(scheduler);
     }
     park(scheduler);

@@ -16,6 +16,13 @@ import tempfile
 EXCEPTIONS = {
     "__assert_fail": "replaces libc's, so that a failed assert ends its process only",
     "abort": "replaces libc's, for the same",
+    "malloc": "goes before libc's, so that a fault inside is known for what it is (heap.c)",
+    "calloc": "goes before libc's, so that a fault inside is known for what it is (heap.c)",
+    "realloc": "goes before libc's, so that a fault inside is known for what it is (heap.c)",
+    "free": "goes before libc's, so that a fault inside is known for what it is (heap.c)",
+    "memalign": "goes before libc's, so that a fault inside is known for what it is (heap.c)",
+    "aligned_alloc": "goes before libc's, so that a fault inside is known for what it is (heap.c)",
+    "posix_memalign": "goes before libc's, so that a fault inside is known for what it is (heap.c)",
 }
 # copi_...; a message type copi_... has a descriptor that COP_TYPE knows by this name.
 PRIVATE = re.compile(r"^(cop_type_)?copi_\w+$")

@@ -29,6 +29,9 @@ typedef struct cop_run_options {
     bool deterministic;       /* one thread, virtual clock: same seed, same run */
     uint64_t seed;            /* of cop_random and of the shuffle; 0 is a seed like any
                                * other when deterministic, else means: from the system */
+    int64_t hog_ms;           /* a process that runs so long without giving others a turn is
+                               * reported once, with where it is (COP_LOG_TEXT, a warning);
+                               * 0: 100; -1: never.  Not when deterministic */
     bool shuffle;             /* deterministic: run processes in an order drawn from the seed */
     int blocking_threads;     /* threads for cop_blocking at most; 0: 64; at most 4,096 */
     int64_t blocking_wait_ms; /* how long the end of the node waits for functions that still run

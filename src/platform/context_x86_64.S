@@ -89,4 +89,20 @@ copi_context_start:
         .cfi_endproc
         .size   copi_context_start, .-copi_context_start
 
+/* A library's function returns here instead of to its caller (interrupt.c). */
+        .globl  copi_interrupt_return
+        .hidden copi_interrupt_return
+        .type   copi_interrupt_return, @function
+        .p2align 4
+copi_interrupt_return:
+        .cfi_startproc
+        .cfi_undefined %rip
+        xorl    %ebp, %ebp
+        andq    $-16, %rsp
+        cld
+        call    copi_interrupt_left
+        ud2
+        .cfi_endproc
+        .size   copi_interrupt_return, .-copi_interrupt_return
+
         .section .note.GNU-stack, "", @progbits

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../base/assert.h"
+#include "interrupt.h"
 #include "sanitizer.h"
 
 enum { FAULTS = 5, ALT_STACK_MIN = 65536 };
@@ -32,8 +33,9 @@ const char *copi_fault_name(int signal)
 /* Makes the interrupted code go on in `context`, with `value` as its switch's result: clears
  * the direction, alignment-check and trap flags and the floating-point state that the faulting
  * code may have left, and unblocks what abort() blocked. */
-static void land(ucontext_t *user, struct context *context, void *value)
+void copi_fault_land(void *ucontext, struct context *context, void *value)
 {
+    ucontext_t *user = ucontext;
     greg_t *registers = user->uc_mcontext.gregs;
     registers[REG_RIP] = (greg_t)(uintptr_t)copi_context_land;
     registers[REG_RSP] = (greg_t)(uintptr_t)context->sp;
@@ -72,7 +74,7 @@ COPI_UNCHECKED static void on_fault(int signal, siginfo_t *info, void *context)
     void *value = NULL;
     struct context *target = fault_hook == NULL ? NULL : fault_hook(&fault, &value);
     if (target != NULL) {
-        land(user, target, value);
+        copi_fault_land(user, target, value);
         return;
     }
     /* Die of it: the instruction faults again; a signal that was sent is sent again. */
@@ -99,6 +101,17 @@ void copi_fault_remove(void)
     fault_hook = NULL;
 }
 
+/* A spare's thread is started by the monitor, which blocks all signals. */
+static void unblock(void)
+{
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, COPI_INTERRUPT_SIGNAL);
+    for (int i = 0; i < FAULTS; i++)
+        sigaddset(&wanted, fault_signals[i]);
+    pthread_sigmask(SIG_UNBLOCK, &wanted, NULL);
+}
+
 bool copi_fault_enter(struct fault_thread *thread)
 {
     size_t size = 4 * getauxval(AT_MINSIGSTKSZ);
@@ -113,6 +126,7 @@ bool copi_fault_enter(struct fault_thread *thread)
     thread->old_memory = old.ss_sp;
     thread->old_size = old.ss_size;
     thread->old_flags = old.ss_flags;
+    unblock();
     return true;
 }
 

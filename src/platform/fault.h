@@ -29,10 +29,15 @@ typedef struct context *copi_fault_hook(const struct fault *fault, void **ret_va
 void copi_fault_install(copi_fault_hook *hook);
 void copi_fault_remove(void);        /* puts back what was there before */
 
-/* The calling thread's alternate stack; false without memory.  leave puts the old one back. */
+/* The calling thread's alternate stack, and its signal mask; false without memory.  leave puts the
+ * old stack back. */
 struct fault_thread { void *memory, *old_memory; size_t size, old_size; int old_flags; };
 bool copi_fault_enter(struct fault_thread *thread);
 void copi_fault_leave(struct fault_thread *thread);
+
+/* For other handlers: on return from the handler that got this ucontext_t, the thread goes on in
+ * `context`, whose switch returns value. */
+void copi_fault_land(void *ucontext, struct context *context, void *value);
 
 /* The signal's name, such as "SIGSEGV". */
 const char *copi_fault_name(int signal);

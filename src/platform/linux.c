@@ -5,7 +5,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -53,6 +56,25 @@ bool copi_only_threads(int count)
     return entries == count + 2;
 }
 
+int copi_thread_start(pthread_t *thread, void *(*function)(void *), void *argument)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(thread, NULL, function, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+int64_t copi_thread_cpu_ns(pthread_t thread)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (pthread_getcpuclockid(thread, &clock) != 0 || clock_gettime(clock, &time) != 0)
+        return -1;
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 uint64_t copi_entropy(void)
 {
     uint64_t bits;
@@ -93,6 +115,21 @@ bool copi_memory_guard(void *memory, size_t bytes)
     if (madvise(memory, bytes, MADV_GUARD_INSTALL) == 0)
         return true;
     return mprotect(memory, bytes, PROT_NONE) == 0;
+}
+
+/* ---- the C library's streams ------------------------------------------------------------
+ *
+ * glibc's lock of a stream counts its owner's locks; the owner is the thread's pthread_self(). */
+void copi_stdio_release(void)
+{
+#ifdef __GLIBC__
+    FILE *const streams[] = { stdin, stdout, stderr };
+    for (int i = 0; i < 3; i++) {
+        const struct { int lock, count; void *owner; } *held = (const void *)streams[i]->_lock;
+        while (held->owner == (void *)pthread_self() && held->count > 0)
+            funlockfile(streams[i]);
+    }
+#endif
 }
 
 /* ---- parking ------------------------------------------------------------------------------

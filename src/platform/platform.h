@@ -5,6 +5,7 @@
 #ifndef COPI_PLATFORM_H
 #define COPI_PLATFORM_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,13 @@ int copi_cpu_count(void);
 
 /* Whether the operating-system process is known to have no more than that many threads. */
 bool copi_only_threads(int count);
+
+/* Starts a thread that gets none of the signals that are sent to the operating-system process.
+ * Returns an errno value, or 0. */
+int copi_thread_start(pthread_t *thread, void *(*function)(void *), void *argument);
+
+/* How long the thread, which must live, has been computing; -1 if the system does not tell. */
+int64_t copi_thread_cpu_ns(pthread_t thread);
 
 /* 64 random bits from the system. */
 uint64_t copi_entropy(void);
@@ -43,6 +51,12 @@ void *copi_memory_share(size_t bytes);
 bool copi_memory_guard(void *memory, size_t bytes);
 
 size_t copi_page_size(void);
+
+/* ---- the C library --------------------------------------------------------------------- */
+
+/* Gives back the locks of stdin, stdout and stderr that the calling thread holds because it was
+ * taken out of the middle of a function that uses them. */
+void copi_stdio_release(void);
 
 /* ---- waiting and waking ---------------------------------------------------------------- */
 

@@ -42,7 +42,7 @@ COPI_UNCHECKED void copi_backtrace(cop_crash *crash, void *pc, void *fp, const c
 /* One report, by last_words.h alone: whatever is broken, stdio may be too. */
 static void report_fatal(const struct fault *fault, struct scheduler *scheduler)
 {
-    const struct process *process = scheduler == NULL ? NULL : scheduler->current;
+    const struct process *process = scheduler == NULL ? NULL : copi_current(scheduler);
     char text[320];
     int length = snprintf(
         text, sizeof text,
@@ -51,6 +51,7 @@ static void report_fatal(const struct fault *fault, struct scheduler *scheduler)
         fault->from_outside     ? "sent from outside"
         : copi_blocking_here()  ? "on a blocking thread"
         : process == NULL       ? "outside of any process"
+        : scheduler->allocating > 0 ? "in malloc or free (the heap is damaged, or a pointer wrong)"
         : scheduler->critical > 0 ? "in the runtime's own work"
                                 : "off the process's stack",
         process != NULL && process->label != NULL ? ", process " : "",
@@ -66,7 +67,7 @@ COPI_UNCHECKED struct context *copi_crash_hook(const struct fault *fault, void *
     struct scheduler *scheduler = copi_scheduler;
     struct stack *stack = scheduler == NULL ? NULL : scheduler->stack;
     const char *sp = fault->sp;
-    if (scheduler == NULL || scheduler->current == NULL || scheduler->critical > 0 ||
+    if (scheduler == NULL || copi_current(scheduler) == NULL || scheduler->critical > 0 ||
         fault->from_outside || sp < stack->memory || sp >= (const char *)stack) {
         report_fatal(fault, scheduler);
         return NULL;
@@ -92,7 +93,7 @@ COPI_UNCHECKED struct context *copi_crash_hook(const struct fault *fault, void *
 static bool in_process(void)
 {
     struct scheduler *scheduler = copi_scheduler;
-    return scheduler != NULL && scheduler->current != NULL && scheduler->critical == 0;
+    return scheduler != NULL && copi_current(scheduler) != NULL && scheduler->critical == 0;
 }
 
 /* Ends the running process as if it had faulted where `frame`, the frame of one of the functions

@@ -16,6 +16,7 @@
 bool copi_signal_push(cop_pid target, struct signal *signal)
 {
     struct process *process = copi_process_alive(target);
+    bool deadly = signal->kind == SIGNAL_EXIT && cop_reason_is(signal->reason, "kill");
     signal->target = target.bits;
     if (process == NULL)
         return false;
@@ -26,6 +27,8 @@ bool copi_signal_push(cop_pid target, struct signal *signal)
         signal->next = head;
     } while (!atomic_compare_exchange_weak_explicit(&process->incoming, &head, signal,
                                                     memory_order_seq_cst, memory_order_relaxed));
+    if (deadly)
+        atomic_store_explicit(&process->doomed, true, memory_order_relaxed);
     if (head == NULL)
         copi_wake(process);
     return true;

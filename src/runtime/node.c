@@ -9,10 +9,12 @@
 #include "../base/assert.h"
 #include "blocking.h"
 #include "mailbox.h"
+#include "monitor.h"
 #include "name.h"
 #include "poller.h"
 
-enum { MAX_PROCESSES = 4 * 1024 * 1024 };
+enum { MAX_PROCESSES = 4 * 1024 * 1024, HOG_MS = 100,
+       MORE_SPARES = 6 /* than schedulers */ };
 
 struct node copi_node;
 
@@ -78,7 +80,7 @@ void copi_node_empty(void)
     if (!atomic_load(&copi_node.stopping))
         return;
     atomic_store(&copi_node.running, false);
-    for (int i = 0; i < copi_node.schedulers; i++)
+    for (int i = 0; i < copi_node.all; i++)
         copi_unpark(&copi_node.scheduler[i].parker);
 }
 
@@ -100,6 +102,7 @@ static bool scheduler_enter(struct scheduler *scheduler)
 {
     copi_scheduler = scheduler;
     copi_context_of_thread(&scheduler->context);
+    scheduler->thread = pthread_self();
     return copi_fault_enter(&scheduler->fault_thread);
 }
 
@@ -126,16 +129,32 @@ static void *scheduler_thread(void *argument)
 {
     struct scheduler *scheduler = argument;
     if (scheduler_enter(scheduler)) {
-        copi_scheduler_run(scheduler);
+        if (scheduler->index < copi_node.schedulers)
+            copi_scheduler_run(scheduler);
+        else
+            copi_spare_run(scheduler);
         scheduler_leave(scheduler);
     }
     return NULL;
+}
+
+bool copi_spare_start(struct scheduler *spare)
+{
+    if (spare->started)
+        return true;
+    atomic_fetch_add(&copi_node.standing_in, 1);
+    spare->started = pthread_create(&spare->thread, NULL, scheduler_thread, spare) == 0;
+    if (!spare->started)
+        atomic_fetch_sub(&copi_node.standing_in, 1);
+    return spare->started;
 }
 
 static int options_check(const cop_run_options *options)
 {
     if (options->schedulers < 0 || options->schedulers > COPI_SCHEDULERS_MAX ||
         options->max_processes >= (size_t)1 << COPI_INDEX_BITS)
+        return COP_EINVAL;
+    if (options->hog_ms < -1)
         return COP_EINVAL;
     if (options->shuffle && !options->deterministic)
         return COP_EINVAL;
@@ -165,13 +184,19 @@ static void options_fill(const cop_run_options *options)
     copi_node.schedulers = filled->deterministic     ? 1
                            : filled->schedulers == 0 ? processors
                                                      : filled->schedulers;
+    int spares = copi_node.schedulers + MORE_SPARES;
+    if (spares > COPI_SCHEDULERS_MAX)
+        spares = COPI_SCHEDULERS_MAX;
+    copi_node.all = copi_node.schedulers + (filled->deterministic ? 0 : spares);
+    if (filled->hog_ms == 0)
+        filled->hog_ms = HOG_MS;
     atomic_store(&copi_node.halt_status, -1);
     copi_node.start_ns = copi_clock_ns();
 }
 
 static int node_init(void)
 {
-    size_t count = (size_t)copi_node.schedulers;
+    size_t count = (size_t)copi_node.all;
     copi_slab_init();
     copi_names_init();
     copi_stacks_init();
@@ -180,7 +205,7 @@ static int node_init(void)
         goto no_schedulers;
     if (!copi_processes_init(copi_node.options.max_processes))
         goto no_processes;
-    for (int i = 0; i < copi_node.schedulers; i++) {
+    for (int i = 0; i < copi_node.all; i++) {
         if (!copi_scheduler_init(&copi_node.scheduler[i], i, copi_node.options.seed)) {
             while (i-- > 0)
                 copi_scheduler_deinit(&copi_node.scheduler[i]);
@@ -202,7 +227,7 @@ no_schedulers:
 static void node_deinit(void)
 {
     copi_names_deinit();
-    for (int i = 0; i < copi_node.schedulers; i++)
+    for (int i = 0; i < copi_node.all; i++)
         copi_scheduler_deinit(&copi_node.scheduler[i]);
     copi_processes_deinit();
     free(copi_node.scheduler);
@@ -219,9 +244,14 @@ static void run_schedulers(void)
         if (pthread_create(&scheduler->thread, NULL, scheduler_thread, scheduler) != 0)
             break;
     }
+    copi_monitor_start();
     copi_scheduler_run(&copi_node.scheduler[0]);
     while (--started > 0)
         pthread_join(copi_node.scheduler[started].thread, NULL);
+    copi_monitor_stop();
+    for (int i = copi_node.schedulers; i < copi_node.all; i++)
+        if (copi_node.scheduler[i].started)
+            pthread_join(copi_node.scheduler[i].thread, NULL);
 }
 
 int cop_run(cop_function *main_function, void *argument, const cop_run_options *options)

@@ -11,12 +11,14 @@
 struct node {
     cop_run_options options;
     int schedulers;
-    struct scheduler *scheduler;         /* schedulers of them */
+    int all;                             /* schedulers and their spares */
+    struct scheduler *scheduler;         /* all of them */
     int64_t start_ns;
     int64_t virtual_ns;                  /* deterministic: the clock, scheduler 0's */
     _Atomic bool running;
     _Atomic bool stopping;               /* every process is killed, also at its birth */
     _Atomic int idle;                    /* schedulers that are parked or about to be */
+    _Atomic int standing_in;             /* spares that are not parked */
     _Atomic int watchers;                /* those of them that look again by themselves */
     cop_pid main;
     int status;                          /* what cop_run returns */
@@ -27,6 +29,9 @@ extern struct node copi_node;
 
 /* The runtime's time. */
 int64_t copi_now(void);
+
+/* By the monitor: the spare's thread runs, or is started now; false if the system refuses. */
+bool copi_spare_start(struct scheduler *spare);
 
 /* By the process table: the last process has gone; by process.c: the first one ends. */
 void copi_node_empty(void);

@@ -21,7 +21,7 @@
 
 struct process *copi_self(void)
 {
-    return copi_scheduler == NULL ? NULL : copi_scheduler->current;
+    return copi_scheduler == NULL ? NULL : copi_current(copi_scheduler);
 }
 
 struct process *copi_self_checked(const char *function)
@@ -75,7 +75,7 @@ bool cop_trap_exit(bool on)
     if (on)
         self->flags |= PROCESS_TRAPS;
     else
-        self->flags &= ~(uint32_t)PROCESS_TRAPS;
+        self->flags &= (uint16_t)~PROCESS_TRAPS;
     return was;
 }
 
@@ -85,6 +85,7 @@ static void init(struct process *process, cop_function *function, const void *ar
                  const cop_spawn_options *options, int stack_class)
 {
     process->flags = options->trap_exit ? PROCESS_TRAPS : 0;
+    atomic_store_explicit(&process->doomed, false, memory_order_relaxed);
     process->mailbox = NULL;
     process->mailbox_end = &process->mailbox;
     process->mailbox_length = 0;
@@ -303,7 +304,7 @@ void copi_process_cleanup(struct process *process)
     COP_ASSERT(process->flags & PROCESS_DYING);
     if (process->flags & PROCESS_REPORT) {
         const struct signal *last = process->current;
-        process->flags &= ~(uint32_t)PROCESS_REPORT;   /* first: a sink may crash, once */
+        process->flags &= (uint16_t)~PROCESS_REPORT;   /* first: a sink may crash, once */
         cop_log(&(cop_log_event){
             .level = COP_LOG_ERROR, .kind = COP_LOG_CRASH, .reason = process->exit_reason,
             .message_type = last == NULL ? NULL : last->message.type->name });

@@ -58,7 +58,8 @@ struct process {
     _Atomic uint32_t state;
 
     /* -- the owner's: the scheduler that runs it, or whoever moved it out of WAITING -- */
-    uint32_t flags;
+    uint16_t flags;
+    _Atomic bool doomed;                   /* a hint, set by all: a kill was sent to it */
     struct process *next;                  /* in a run queue or among the free */
     union {
         uint64_t generation;               /* FREE: of the next pid of this slot */

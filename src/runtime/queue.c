@@ -5,6 +5,7 @@
 
 #include "../base/assert.h"
 #include "blocking.h"
+#include "monitor.h"
 #include "node.h"
 #include "poller.h"
 
@@ -59,7 +60,10 @@ void copi_enqueue(struct process *process)
     queue->tail = process;
     uint32_t length = atomic_fetch_add(&queue->length, 1) + 1;
     pthread_mutex_unlock(&queue->lock);
-    if (home != self && atomic_load(&home->parked))
+    struct scheduler *deputy = atomic_load(&home->lost) ? atomic_load(&home->deputy) : NULL;
+    if (deputy != NULL)
+        copi_unpark(&deputy->parker);
+    else if (home != self && atomic_load(&home->parked))
         copi_unpark(&home->parker);
     else if (atomic_load(&copi_node.idle) > 0 &&
              (length > 1 || atomic_load(&copi_node.watchers) == 0))
@@ -148,7 +152,7 @@ static void replace_watcher(void)
 
 static struct process *steal(struct scheduler *scheduler, bool watching)
 {
-    int others = copi_node.schedulers;
+    int others = copi_node.all;
     int first = (int)copi_random_below(&scheduler->random, (uint64_t)others);
     for (int i = 0; i < others; i++) {
         struct scheduler *victim = &copi_node.scheduler[(first + i) % others];
@@ -181,7 +185,7 @@ static bool work_in_sight(struct scheduler *scheduler)
 {
     if (!atomic_load(&copi_node.running) || atomic_load(&scheduler->queue.length) > 0)
         return true;
-    for (int i = 0; i < copi_node.schedulers; i++)
+    for (int i = 0; i < copi_node.all; i++)
         if (i != scheduler->index && worth_stealing(scheduler, &copi_node.scheduler[i], false))
             return true;
     return false;
@@ -208,7 +212,7 @@ static bool try_to_watch(struct scheduler *scheduler)
     if (atomic_load(&copi_node.idle) == copi_node.schedulers ||
         !atomic_compare_exchange_strong(&copi_node.watchers, &none, 1))
         return false;
-    for (int i = 0; i < copi_node.schedulers; i++)
+    for (int i = 0; i < copi_node.all; i++)
         scheduler->steal_ticks[i] =
             atomic_load_explicit(&copi_node.scheduler[i].ticks, memory_order_relaxed);
     return true;
@@ -223,10 +227,92 @@ static void park(struct scheduler *scheduler)
         copi_park(&scheduler->parker, time_to_sleep(scheduler, watching));
     atomic_store(&scheduler->parked, false);
     atomic_fetch_sub(&copi_node.idle, 1);
+    copi_monitor_wake();
     if (watching)
         atomic_fetch_sub(&copi_node.watchers, 1);
     scheduler->watched = watching;
     scheduler->was_idle = true;
+}
+
+/* ---- standing in ----------------------------------------------------------------------- */
+
+struct scheduler *copi_spare_stands_for(struct scheduler *spare)
+{
+    struct scheduler *principal = atomic_load(&spare->principal);
+    return principal != NULL && atomic_load(&principal->lost) ? principal : NULL;
+}
+
+struct process *copi_spare_next(struct scheduler *spare, struct scheduler *lost)
+{
+    struct process *process = take_own(spare);
+    return process == NULL && lost != NULL ? take_own(lost) : process;
+}
+
+static int64_t nearer(struct scheduler *scheduler, int64_t first)
+{
+    int64_t other = atomic_load_explicit(&scheduler->timers.first, memory_order_relaxed);
+    return other < first ? other : first;
+}
+
+/* As in park: whoever queues a process writes the length and then reads `lost` and `deputy`, and
+ * unparks in any case; a token that comes before the park is not lost. */
+void copi_spare_idle(struct scheduler *spare, struct scheduler *lost)
+{
+    int64_t first = nearer(spare, COPI_NEVER);
+    if (lost != NULL)
+        first = nearer(lost, first);
+    int64_t left_ns = first == COPI_NEVER ? -1 : first - copi_now();
+    if (first != COPI_NEVER && left_ns <= 0)
+        return;
+    atomic_store(&spare->parked, true);
+    atomic_fetch_sub(&copi_node.standing_in, 1);
+    lost = copi_spare_stands_for(spare);
+    bool work = atomic_load(&spare->queue.length) > 0 || !atomic_load(&copi_node.running) ||
+                (lost != NULL && atomic_load(&lost->queue.length) > 0);
+    if (!work)
+        copi_park(&spare->parker, left_ns);
+    atomic_fetch_add(&copi_node.standing_in, 1);
+    atomic_store(&spare->parked, false);
+    copi_monitor_wake();
+}
+
+/* One that does not stand in for anybody; NULL if all do, or the system has no more threads. */
+static struct scheduler *free_spare(void)
+{
+    for (int i = copi_node.schedulers; i < copi_node.all; i++) {
+        struct scheduler *spare = &copi_node.scheduler[i];
+        bool is_free = atomic_load(&spare->principal) == NULL && !atomic_load(&spare->lost) &&
+                       (!spare->started || atomic_load(&spare->parked));
+        if (is_free)
+            return copi_spare_start(spare) ? spare : NULL;
+    }
+    return NULL;
+}
+
+void copi_queue_is_back(struct scheduler *scheduler)
+{
+    struct scheduler *deputy = atomic_load(&scheduler->deputy);
+    if (deputy == NULL || atomic_load(&scheduler->lost))
+        return;
+    atomic_store(&scheduler->deputy, NULL);
+    atomic_store(&deputy->principal, NULL);
+}
+
+void copi_queue_stand_in(struct scheduler *scheduler)
+{
+    copi_queue_is_back(scheduler);
+    struct scheduler *before = atomic_load(&scheduler->deputy);
+    if (before != NULL && !atomic_load(&before->lost))
+        return;
+    struct scheduler *deputy = free_spare();
+    if (deputy == NULL)
+        return;                         /* the queue waits, as it would without spares */
+    if (before != NULL)
+        atomic_store(&before->principal, NULL);
+    atomic_store(&deputy->principal, scheduler);
+    atomic_store(&scheduler->deputy, deputy);
+    atomic_store(&scheduler->lost, true);
+    copi_unpark(&deputy->parker);
 }
 
 /* Nothing can run before the next timer is due, so that is the time now. */

@@ -19,6 +19,23 @@
 /* The next process for this scheduler, its own or a stolen one; NULL: none. */
 struct process *copi_queue_next(struct scheduler *scheduler);
 
+/* ---- spares: see monitor.h ---- */
+
+/* The scheduler that the spare stands in for and that is still lost, or NULL. */
+struct scheduler *copi_spare_stands_for(struct scheduler *spare);
+
+/* As copi_queue_next and copi_scheduler_idle: a spare runs what is left to it and what is in the
+ * queue of the lost scheduler (or NULL), and nothing else. */
+struct process *copi_spare_next(struct scheduler *spare, struct scheduler *lost);
+void copi_spare_idle(struct scheduler *spare, struct scheduler *lost);
+
+/* By the monitor: the scheduler is stuck, a spare is to stand in for it.  Again: nothing, unless
+ * the deputy is stuck itself. */
+void copi_queue_stand_in(struct scheduler *scheduler);
+
+/* By the monitor: the scheduler is not stuck; its deputy, if it has one, is free again. */
+void copi_queue_is_back(struct scheduler *scheduler);
+
 /* Nothing to do: parks until there is; when deterministic, lets the virtual time jump. */
 void copi_scheduler_idle(struct scheduler *scheduler);
 

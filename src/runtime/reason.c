@@ -281,6 +281,14 @@ static void append_frame(char *buffer, size_t size, int *length, const void *add
         append(buffer, size, length, "\n    %p", address);
 }
 
+int copi_format_backtrace(const cop_crash *crash, char *buffer, size_t size)
+{
+    int length = 0;
+    for (unsigned i = 0; i < crash->frames; i++)
+        append_frame(buffer, size, &length, crash->backtrace[i], i > 0 || crash->code == 0);
+    return length;
+}
+
 int cop_reason_format_crash(const cop_reason *reason, char *buffer, size_t size)
 {
     const cop_crash *crash = reason->crash;

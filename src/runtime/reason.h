@@ -7,6 +7,10 @@
 /* A reason from a crash; the assertion's text is copied. */
 const cop_reason *copi_reason_crash(const cop_crash *crash);
 
+/* Appends the frames of a backtrace, a line each, with the function names that the dynamic linker
+ * knows; returns as snprintf does. */
+int copi_format_backtrace(const cop_crash *crash, char *buffer, size_t size);
+
 /* The static reason for want of memory. */
 extern const cop_reason copi_reason_enomem;
 

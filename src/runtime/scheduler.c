@@ -33,7 +33,7 @@ void copi_switch(enum switch_event event)
 static void handle(struct process *process, struct signal *signal)
 {
     process->current = signal;
-    process->flags &= ~(uint32_t)PROCESS_KEPT;
+    process->flags &= (uint16_t)~PROCESS_KEPT;
     process->entry.handler(process->argument, &signal->message);
     process->current = NULL;
     if ((process->flags & PROCESS_KEPT) == 0)
@@ -79,13 +79,20 @@ static enum switch_event go(struct process *process)
     return EVENT_END;
 }
 
-/* What a stack does all its life.  Stacks stay with their scheduler, so its address may be kept. */
+/* The scheduler of the thread that runs this, whichever ran it a moment ago: a compiler may keep
+ * the address of a thread's variable, but not through a call that it cannot look into. */
+__attribute__((noipa)) static struct scheduler *scheduler_here(void)
+{
+    return copi_scheduler;
+}
+
+/* What a stack does all its life. */
 static void stack_entry(void *argument)
 {
-    struct scheduler *scheduler = argument;
-    copi_context_entered(&scheduler->stack->context);
+    (void)argument;
+    copi_context_entered(&scheduler_here()->stack->context);
     for (;;) {
-        enum switch_event event = go(scheduler->current);
+        enum switch_event event = go(copi_current(scheduler_here()));
         copi_switch(event);
     }
 }
@@ -94,8 +101,9 @@ static void stack_entry(void *argument)
 
 static void stack_restart(struct scheduler *scheduler, struct stack *stack)
 {
+    (void)scheduler;
     copi_context_make(&stack->context, copi_stack_low(stack), copi_stack_usable(stack), stack_entry,
-                      scheduler);
+                      NULL);
 }
 
 /* The stack for a process's turn: its own, the warm one, or one from the pool. */
@@ -139,19 +147,28 @@ static enum switch_event enter(struct scheduler *scheduler, struct process *proc
     }
     scheduler->stack = stack;
     scheduler->stack_limit = copi_stack_low(stack) + COPI_STACK_RESERVE;
-    scheduler->current = process;
+    atomic_store_explicit(&scheduler->current, process, memory_order_relaxed);
     void *event = copi_context_switch(&scheduler->context, &stack->context, NULL, false);
-    scheduler->current = NULL;
+    atomic_store_explicit(&scheduler->current, NULL, memory_order_relaxed);
     return (enum switch_event)(uintptr_t)event;
 }
 
 /* A fault: the record becomes the reason, the memory in the midst of which it happened is void. */
 static void crashed(struct scheduler *scheduler, struct process *process)
 {
+    copi_stdio_release();
     if (process->flags & PROCESS_DYING)
         return;                           /* in a deferred action: the first reason stays */
     process->exit_reason = copi_reason_crash(&scheduler->crash.crash);
     process->flags |= PROCESS_REPORT;
+}
+
+/* It was killed in the middle of something, or of a deferred action: the first reason stays. */
+static void killed(struct process *process)
+{
+    copi_stdio_release();
+    if ((process->flags & PROCESS_DYING) == 0)
+        process->exit_reason = COP_KILLED;
 }
 
 /* RUNNING -> WAITING, unless a signal came meanwhile (NOTIFIED). */
@@ -187,6 +204,7 @@ static bool turn_ended(struct scheduler *scheduler, struct process *process,
     case EVENT_BECOME:
     case EVENT_EXIT:
     case EVENT_CRASH:
+    case EVENT_KILL:
         stack_restart(scheduler, stack);
         stack_back(scheduler, stack);
         break;
@@ -199,6 +217,7 @@ static bool turn_ended(struct scheduler *scheduler, struct process *process,
     case EVENT_TURN: again_later(process); return false;
     case EVENT_BECOME: return true;
     case EVENT_CRASH: crashed(scheduler, process); break;
+    case EVENT_KILL: killed(process); break;
     default: break;
     }
     process->flags |= PROCESS_DYING;
@@ -221,9 +240,16 @@ static void run(struct scheduler *scheduler, struct process *process)
         scheduler->budget = COPI_BUDGET;
         event = enter(scheduler, process);
     } while (turn_ended(scheduler, process, event));
+    if (atomic_load_explicit(&scheduler->lost, memory_order_relaxed))
+        atomic_store(&scheduler->lost, false);       /* it is back */
 }
 
 /* ---- the loop -------------------------------------------------------------------------- */
+
+static bool due(struct scheduler *scheduler)
+{
+    return atomic_load_explicit(&scheduler->timers.first, memory_order_relaxed) != COPI_NEVER;
+}
 
 void copi_scheduler_run(struct scheduler *scheduler)
 {
@@ -232,13 +258,28 @@ void copi_scheduler_run(struct scheduler *scheduler)
         bool look = process == NULL ||
                     (atomic_load_explicit(&scheduler->ticks, memory_order_relaxed) &
                      (TIMER_TICKS - 1)) == 0;
-        if (look && atomic_load_explicit(&scheduler->timers.first, memory_order_relaxed) !=
-                        COPI_NEVER)
+        if (look && due(scheduler))
             copi_timers_fire(&scheduler->timers, copi_now());
         if (process != NULL)
             run(scheduler, process);
         else
             copi_scheduler_idle(scheduler);
+    }
+}
+
+void copi_spare_run(struct scheduler *spare)
+{
+    while (atomic_load_explicit(&copi_node.running, memory_order_relaxed)) {
+        struct scheduler *lost = copi_spare_stands_for(spare);
+        if (due(spare))
+            copi_timers_fire(&spare->timers, copi_now());
+        if (lost != NULL && due(lost))
+            copi_timers_fire(&lost->timers, copi_now());
+        struct process *process = copi_spare_next(spare, lost);
+        if (process != NULL)
+            run(spare, process);
+        else
+            copi_spare_idle(spare, lost);
     }
 }
 

@@ -5,7 +5,10 @@
  *
  * A process runs on a stack of its own kind, never on the thread's.  The scheduler keeps one
  * warm stack and lends it to whichever process runs next; the process hands it back when it
- * is done or keeps it when it blocks in the middle. */
+ * is done or keeps it when it blocks in the middle.
+ *
+ * Behind the schedulers lie the spares, in the same array: one stands in for a scheduler, or for
+ * another spare, whose process does not come back (monitor.h). */
 #ifndef COPI_SCHEDULER_H
 #define COPI_SCHEDULER_H
 
@@ -32,7 +35,8 @@ enum switch_event {
     EVENT_BECOME,    /* has become a server: its stack is to be started anew */
     EVENT_END,       /* exit_reason is set; has done with the stack */
     EVENT_EXIT,      /* exit_reason is set; its stack is to be started anew */
-    EVENT_CRASH      /* a fault; the scheduler's crash has it */
+    EVENT_CRASH,     /* a fault; the scheduler's crash has it */
+    EVENT_KILL       /* it did not come back by itself and was killed */
 };
 
 struct run_queue {
@@ -45,8 +49,10 @@ struct scheduler {
     /* -- the owner's -- */
     int index;
     pthread_t thread;
-    struct process *current;
+    bool started;                     /* of a spare: it has a thread; the monitor's */
+    _Atomic(struct process *) current;    /* the monitor looks at it */
     unsigned critical;                /* > 0: in the runtime's own work; no fault is contained */
+    unsigned allocating;              /* of that: in the C library's allocator */
     char *stack_limit;                /* below: too little stack to start such work */
     int budget;
     struct context context;           /* the thread's own stack */
@@ -57,7 +63,8 @@ struct scheduler {
     struct random random;
     struct crash_record crash;
     struct fault_thread fault_thread;
-    uint64_t steal_ticks[COPI_SCHEDULERS_MAX];   /* the others' ticks when it began to watch */
+    struct crash_record hog;          /* where its turn was when the monitor looked */
+    uint64_t steal_ticks[2 * COPI_SCHEDULERS_MAX];   /* the others' ticks when it began to watch */
     bool watched;                     /* has just watched */
     bool was_idle;                    /* has run nothing since it was parked */
     struct process *free_slots;       /* table.c's */
@@ -68,11 +75,23 @@ struct scheduler {
     struct parker parker;
     _Atomic bool parked;
     _Atomic uint64_t ticks;           /* processes run so far */
+    _Atomic bool lost;                /* stuck in a turn: its deputy runs what is in its queue */
+    _Atomic(struct scheduler *) deputy;      /* the spare that stands in for it, or NULL */
+    _Atomic(struct scheduler *) principal;   /* of a spare: whom it stands in for, or NULL */
+    _Atomic bool look, seen;          /* the monitor's: note where the turn is; noted */
+    _Atomic bool impatient;           /* the monitor's: see interrupt.h */
+    _Atomic int64_t since_ns;         /* the monitor's: when it first saw this turn */
 };
 
 /* The calling thread's scheduler, or NULL.  Not to be kept over a switch by code whose stack
  * may be entered by another thread (only scheduler.c's entry function is such code). */
 extern _Thread_local struct scheduler *copi_scheduler __attribute__((tls_model("initial-exec")));
+
+/* The process that it runs, or NULL. */
+static inline struct process *copi_current(struct scheduler *scheduler)
+{
+    return atomic_load_explicit(&scheduler->current, memory_order_relaxed);
+}
 
 /* Brackets around the runtime's own work in a process: a fault inside means that the node is
  * broken.  Entering makes sure that there is stack for it; if not, the process overflows here,
@@ -82,8 +101,9 @@ __attribute__((noreturn)) void copi_stack_exhausted(void);
 static inline void copi_enter(struct scheduler *scheduler)
 {
     if (scheduler != NULL) {
-        if ((char *)__builtin_frame_address(0) < scheduler->stack_limit &&
-            scheduler->critical == 0 && scheduler->current != NULL)
+        char *frame = __builtin_frame_address(0);
+        if (frame < scheduler->stack_limit && scheduler->critical == 0 &&
+            copi_current(scheduler) != NULL && frame >= scheduler->stack->memory)
             copi_stack_exhausted();
         scheduler->critical++;
     }
@@ -107,8 +127,9 @@ void copi_wake(struct process *process);
 /* [any thread] Puts a RUNNABLE process into a queue. */
 void copi_enqueue(struct process *process);
 
-/* Runs processes until the node ends. */
+/* Runs processes until the node ends; the second is a spare's. */
 void copi_scheduler_run(struct scheduler *scheduler);
+void copi_spare_run(struct scheduler *spare);
 
 bool copi_scheduler_init(struct scheduler *scheduler, int index, uint64_t seed);
 void copi_scheduler_deinit(struct scheduler *scheduler);

@@ -1,0 +1,212 @@
+/* interrupt.c - interrupt.h for Linux on x86-64.
+ *
+ * SIGURG is used, as the Go runtime does: it is ignored by default, few programs have a use for it,
+ * and debuggers pass it on.  Its handler lets interrupted system calls go on (SA_RESTART), so that
+ * a program does not notice an interrupt that leaves it alone. */
+#define _GNU_SOURCE
+#include "interrupt.h"
+
+#include <errno.h>
+#include <link.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <ucontext.h>
+#include <unwind.h>
+
+#include "../base/assert.h"
+#include "sanitizer.h"
+
+enum { MAP_MAX = 256 };
+
+static struct sigaction old_action;
+static copi_interrupt_hook *interrupt_hook;
+static void (*left_hook)(void);
+
+/* ---- whose code is where ------------------------------------------------------------------ */
+
+enum owner { OWNER_PROGRAM, OWNER_LIBRARY, OWNER_RUNTIME };
+
+struct range { uintptr_t low, high; };
+
+/* The libraries' code.  One thread writes, handlers on others read: a range is written before the
+ * count that covers it. */
+static struct range libraries[MAP_MAX];
+static _Atomic size_t library_count;
+
+void copi_code_begin(void);
+void copi_code_end(void);
+
+static struct range own_code(void)
+{
+    return (struct range){ (uintptr_t)copi_code_begin, (uintptr_t)copi_code_end };
+}
+
+static bool in_range(struct range range, uintptr_t address)
+{
+    return address >= range.low && address < range.high;
+}
+
+static enum owner owner_of(uintptr_t pc)
+{
+    if (in_range(own_code(), pc))
+        return OWNER_RUNTIME;
+    size_t count = atomic_load_explicit(&library_count, memory_order_acquire);
+    for (size_t i = 0; i < count; i++)
+        if (in_range(libraries[i], pc))
+            return OWNER_LIBRARY;
+    return OWNER_PROGRAM;
+}
+
+/* Adds the code of one loaded object; the first one is the program itself.  A library that is
+ * unloaded stays in the map: what comes in its place counts as a library's, which is the safe
+ * side. */
+static int add_object(struct dl_phdr_info *info, size_t size, void *is_first)
+{
+    (void)size;
+    bool program = *(bool *)is_first;
+    *(bool *)is_first = false;
+    for (int i = 0; i < info->dlpi_phnum && !program; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        if (header->p_type != PT_LOAD || (header->p_flags & PF_X) == 0)
+            continue;
+        uintptr_t low = info->dlpi_addr + header->p_vaddr;
+        size_t count = atomic_load_explicit(&library_count, memory_order_relaxed);
+        if (owner_of(low) == OWNER_LIBRARY || count == MAP_MAX)
+            continue;
+        libraries[count] = (struct range){ low, low + header->p_memsz };
+        atomic_store_explicit(&library_count, count + 1, memory_order_release);
+    }
+    return 0;
+}
+
+void copi_interrupt_map(void)
+{
+    bool first = true;
+    dl_iterate_phdr(add_object, &first);
+}
+
+/* ---- where the code can be left ------------------------------------------------------------ */
+
+/* A walk up the frames, and the place to leave that was found: `now`, or a return address's. */
+struct walk {
+    uintptr_t sp, high;        /* of the interrupted code's stack */
+    bool impatient;
+    bool begun;                /* the interrupted frame itself has been seen */
+    enum owner callee;         /* whose frame the last one was */
+    bool now;
+    uintptr_t *slot;
+    uintptr_t address;         /* what is in it */
+};
+
+/* The frame's cfa is the stack pointer at which its callee has returned, so that the return
+ * address lies just below. */
+static void see_frame(struct walk *walk, uintptr_t pc, uintptr_t cfa)
+{
+    enum owner owner = owner_of(walk->begun ? pc - 1 : pc);
+    bool found = walk->now || walk->slot != NULL;
+    if (found && owner == OWNER_LIBRARY && !walk->impatient) {
+        walk->now = false;
+        walk->slot = NULL;
+    } else if (!found && owner == OWNER_PROGRAM && !walk->begun) {
+        walk->now = true;
+    } else if (!found && owner == OWNER_PROGRAM && walk->callee != OWNER_PROGRAM) {
+        uintptr_t *slot = (uintptr_t *)cfa - 1;
+        if ((uintptr_t)slot >= walk->sp && *slot == pc) {
+            walk->slot = slot;
+            walk->address = pc;
+        }
+    }
+    walk->callee = owner;
+    walk->begun = true;
+}
+
+/* Frames of the handler are below the interrupted code's stack pointer, or on another stack. */
+static _Unwind_Reason_Code walk_frame(struct _Unwind_Context *context, void *argument)
+{
+    struct walk *walk = argument;
+    uintptr_t pc = _Unwind_GetIP(context), cfa = _Unwind_GetCFA(context);
+    if (pc == 0)
+        return _URC_END_OF_STACK;
+    if (cfa < walk->sp || cfa > walk->high)
+        return walk->begun ? _URC_END_OF_STACK : _URC_NO_REASON;
+    see_frame(walk, pc, cfa);
+    return _URC_NO_REASON;
+}
+
+/* Where the interrupted thread goes on when a library has returned to a changed address. */
+__attribute__((used)) void copi_interrupt_left(void)
+{
+    left_hook();
+    __builtin_trap();
+}
+
+void copi_interrupt_return(void);      /* in assembly: calls copi_interrupt_left */
+
+/* A system call that would be made again, for the signal's sake, ends with EINTR instead. */
+static void end_system_call(greg_t *registers)
+{
+    const unsigned char *code = (const unsigned char *)(uintptr_t)registers[REG_RIP];
+    if (code[0] == 0x0f && code[1] == 0x05) {
+        registers[REG_RIP] += 2;
+        registers[REG_RAX] = -EINTR;
+    }
+}
+
+static void leave(ucontext_t *user, const struct interruption *what)
+{
+    greg_t *registers = user->uc_mcontext.gregs;
+    struct walk walk = { .sp = (uintptr_t)registers[REG_RSP],
+                         .high = (uintptr_t)what->high,
+                         .impatient = what->impatient };
+    _Unwind_Backtrace(walk_frame, &walk);
+    if (walk.now) {
+        copi_fault_land(user, what->context, what->value);
+    } else if (walk.slot != NULL) {
+        *walk.slot = (uintptr_t)copi_interrupt_return;
+        end_system_call(registers);
+    }
+}
+
+/* ---- the signal ---------------------------------------------------------------------------- */
+
+COPI_UNCHECKED static void on_interrupt(int signal, siginfo_t *info, void *context)
+{
+    (void)signal, (void)info;
+    int saved = errno;
+    ucontext_t *user = context;
+    const greg_t *registers = user->uc_mcontext.gregs;
+    struct fault where = {
+        .pc = (void *)(uintptr_t)registers[REG_RIP],
+        .sp = (void *)(uintptr_t)registers[REG_RSP],
+        .fp = (void *)(uintptr_t)registers[REG_RBP],
+    };
+    struct interruption what = { .leave = false };
+    interrupt_hook(&where, &what);
+    if (what.leave)
+        leave(user, &what);
+    errno = saved;
+}
+
+void copi_interrupt_install(copi_interrupt_hook *hook, void (*left)(void))
+{
+    COP_ASSERT(interrupt_hook == NULL);
+    interrupt_hook = hook;
+    left_hook = left;
+    struct sigaction action = { .sa_sigaction = on_interrupt,
+                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    sigaction(COPI_INTERRUPT_SIGNAL, &action, &old_action);
+    copi_interrupt_map();
+}
+
+void copi_interrupt_remove(void)
+{
+    sigaction(COPI_INTERRUPT_SIGNAL, &old_action, NULL);
+    interrupt_hook = NULL;
+}
+
+void copi_interrupt_send(pthread_t thread)
+{
+    pthread_kill(thread, COPI_INTERRUPT_SIGNAL);
+}

@@ -1,0 +1,35 @@
+/* monitor.h - the thread that watches the schedulers.
+ *
+ * It looks at each scheduler every COPI_TICK_NS.  One that is still in the same turn
+ *
+ *   - and whose process is to be killed: is interrupted, so that the process ends (interrupt.h);
+ *   - and that others wait for (in its queue, by its timers), and that has computed for so long or
+ *     not come back for much longer (for a busy machine may have taken its processor away): gets a
+ *     deputy, a spare scheduler with a thread of its own that runs nothing but what the other does
+ *     not get to, those with a stack included, until it comes back;
+ *   - for longer than options.hog_ms: is interrupted once, to see where, and reported.
+ *
+ * There are some spares more than schedulers, but their threads start only when they are needed.
+ * While all schedulers are parked the monitor sleeps, and whoever leaves that wakes it.  A
+ * deterministic run has no monitor: there is but one thread, and its time stands still.
+ *
+ * Invariants.  A process is killed from here only by a kill signal that was sent to it and that
+ * it has not received: the handler, on the process's own thread, looks for it in `incoming`,
+ * where only that thread takes signals out.  `doomed` is no more than a hint that looking is
+ * worth while. */
+#ifndef COPI_MONITOR_H
+#define COPI_MONITOR_H
+
+#include "scheduler.h"
+
+enum { COPI_TICK_NS = 10000000 };
+
+/* Around the schedulers' run; start does nothing in a deterministic one.  Without a thread the node
+ * runs unwatched. */
+void copi_monitor_start(void);
+void copi_monitor_stop(void);
+
+/* A scheduler leaves its parking place: the monitor may be asleep. */
+void copi_monitor_wake(void);
+
+#endif

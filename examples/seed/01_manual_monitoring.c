@@ -5,6 +5,7 @@
 enum task { OK_TASK, CRASH_TASK, ENDLESS_TASK };
 COP_MESSAGE(result, { int value; });
 struct job { cop_pid parent; enum task task; };
+struct outcome { int error, value; const cop_reason *reason; };   /* until the next receive */
 
 static void perform_task(void *argument)
 {
@@ -16,38 +17,49 @@ static void perform_task(void *argument)
     cop_send(job->parent, result, .value = 42);
 }
 
-static void start_worker(const char *title, enum task task)
+static struct outcome start_worker(enum task task)
 {
     struct job job = { cop_self(), task };
-    cop_pid pid = cop_spawn_link(perform_task, &job, sizeof job);
-    cop_ref ref = cop_monitor(pid);                  /* one down message when it ends */
-    printf("%s: ", title);
-    const cop_message *message;
-    while ((message = cop_receive(5000)) != NULL) {
-        const result *value = cop_get(message, result);
-        const cop_down_message *down = cop_get(message, cop_down_message);
-        if (value != NULL) {
-            printf("ok, %d\n", value->value);
-            cop_demonitor_flush(ref);
-            return;
-        }
-        if (down != NULL && cop_ref_equal(down->ref, ref)) {
-            printf("crashed, %s\n", reason_text(down->reason));
-            return;
-        }
-    }
-    cop_exit_process(pid, COP_KILL);
-    printf("timeout, killed after %lld ms\n", (long long)cop_now_ms());
+    cop_ref ref;                                     /* of the monitor: no link, no exit signal */
+    cop_pid pid = cop_spawn_monitor(perform_task, &job, sizeof job, &ref);
+    struct outcome outcome = { .error = COP_ETIMEOUT };
+
+    /* Its result or its down message; what others send waits, and does not prolong the wait. */
+    const cop_message *message = cop_receive_match(&(cop_match){ .from = pid }, 5000);
+    if (message == NULL)
+        cop_exit_process(pid, COP_KILL);
+    else if (cop_is(message, result))
+        outcome = (struct outcome){ COP_OK, cop_get(message, result)->value, NULL };
+    else
+        outcome = (struct outcome){ COP_EDOWN, 0, cop_expect(message, cop_down_message)->reason };
+    cop_demonitor_flush(ref);
+    return outcome;
 }
 
 /* ---- on stage ---- */
 
+COP_MESSAGE(gossip, COP_EMPTY);
+
+static void try_it(const char *title, enum task task)
+{
+    int64_t start = cop_now_ms();
+    struct outcome outcome = start_worker(task);
+    printf("%s: ", title);
+    if (outcome.error == COP_OK)
+        printf("ok, %d\n", outcome.value);
+    else if (outcome.error == COP_EDOWN)
+        printf("crashed, %s\n", reason_text(outcome.reason));
+    else
+        printf("timeout, killed after %lld ms\n", (long long)(cop_now_ms() - start));
+}
+
 static void story(void *argument)
 {
     (void)argument;
-    start_worker("ok task", OK_TASK);
-    start_worker("crash task", CRASH_TASK);
-    start_worker("endless task", ENDLESS_TASK);
+    try_it("ok task", OK_TASK);
+    try_it("crash task", CRASH_TASK);
+    cop_send_after(cop_self(), 3000, gossip);
+    try_it("endless task", ENDLESS_TASK);
 }
 
 PLAY(story)

@@ -5,6 +5,7 @@
 static void story(void *argument)
 {
     (void)argument;
+    cop_trap_exit(true);                             /* else the links would end this one, too */
     const cop_gen_server *servers[] = { &payment_processor, &notification_service,
                                         &invoice_tracker };
     for (int i = 0; i < 3; i++)

@@ -10,16 +10,17 @@ static cop_pid start_subsystem(const cop_gen_server *server)
 static void story(void *argument)
 {
     (void)argument;
-    cop_pid database = start_subsystem(&database_pool);
+    cop_trap_exit(true);                             /* else the links would end this one, too */
+    cop_pid db_pid = start_subsystem(&database_pool);
     cop_pid subsystems[] = { start_subsystem(&payment_processor),
                              start_subsystem(&donation_processor),
                              start_subsystem(&notification_service) };
-    cop_ref database_ref = cop_monitor(database);
+    cop_ref db_ref = cop_monitor(db_pid);
     for (int i = 0; i < 3; i++)
         cop_monitor(subsystems[i]);
 
     crash("database_pool");                          /* should stop everything that needs it */
-    cop_receive_match(&(cop_match){ .ref = database_ref }, COP_INFINITY);
+    cop_receive_match(&(cop_match){ .ref = db_ref }, COP_INFINITY);
     int still_running = 0;
     for (int i = 0; i < 3; i++)
         still_running += cop_is_alive(subsystems[i]);

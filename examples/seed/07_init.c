@@ -20,8 +20,8 @@ static void story(void *argument)
     const cop_supervisor supervisor = { .init = init };
     for (size_t count = 1; count <= 2; count++) {
         cop_pid pid = cop_supervisor_start_link(&supervisor, .argument = &count).pid;
-        show("children", pid);
-        cop_supervisor_stop(cop_to(pid), COP_NORMAL);
+        show(count == 1 ? "argument 1" : "argument 2", pid);
+        end_scene(pid);
     }
 }
 

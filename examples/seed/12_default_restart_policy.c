@@ -10,6 +10,7 @@ static const cop_supervisor supervisor = { .strategy = COP_ONE_FOR_ONE, COP_CHIL
 static void story(void *argument)
 {
     (void)argument;
+    cop_trap_exit(true);                             /* to outlive a supervisor that gives up */
     cop_pid pid = cop_supervisor_start_link(&supervisor).pid;
     printf("0s  Worker starts\n");
     for (int second = 1; second <= 4; second++) {

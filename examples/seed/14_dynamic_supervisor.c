@@ -17,10 +17,10 @@ static const cop_dynamic_supervisor donation_worker_supervisor = {
     .name = "donation_worker_supervisor", .template_ = &template_,
 };
 
-static cop_pid start_worker(const char *donation_id)
+static cop_started start_worker(const char *donation_id)
 {
     return cop_dynamic_supervisor_start_from(cop_to("donation_worker_supervisor"), donation_id,
-                                             strlen(donation_id) + 1).pid;
+                                             strlen(donation_id) + 1);
 }
 
 static int stop_worker(cop_pid pid)
@@ -40,13 +40,15 @@ static void print_count(const char *when)
 static void story(void *argument)
 {
     (void)argument;
-    cop_dynamic_supervisor_start_link(&donation_worker_supervisor);
-    cop_pid worker1 = start_worker("donation-123"), worker2 = start_worker("donation-456");
+    cop_must(cop_dynamic_supervisor_start_link(&donation_worker_supervisor).error);
+    cop_started worker1 = start_worker("donation-123"), worker2 = start_worker("donation-456");
+    cop_must(worker1.error);
+    cop_must(worker2.error);
     print_count("started");
-    cop_exit_process(worker2, COP_KILL);             /* restarted by the supervisor */
+    cop_exit_process(worker2.pid, COP_KILL);         /* restarted by the supervisor */
     settle();
     print_count("after a crash");
-    stop_worker(worker1);
+    cop_must(stop_worker(worker1.pid));
     print_count("after a stop");
 }
 

@@ -32,7 +32,7 @@ static void story(void *argument)
     cop_pid app = cop_supervisor_start_link(&good).pid;
     crash("payment_worker");
     show("Good: payment_worker crashed", app);
-    cop_supervisor_stop(cop_to(app), COP_NORMAL);
+    end_scene(app);
     app = cop_supervisor_start_link(&bad).pid;
     crash("payment_worker");
     show("Bad: payment_worker crashed", app);

@@ -44,12 +44,19 @@ PART(invoice_tracker);
 PART(connection_manager);
 PART(query_executor);
 PART(database_pool);
-PART(donation_task);
+PART(database);
+PART(query_cache);
+PART(connection_pool);
+PART(connection_monitor);
 PART(payment_api);
 PART(donation_api);
 PART(payment_worker);
 PART(donation_worker);
 PART(notification_worker);
+PART(payment_worker_1);
+PART(payment_worker_2);
+PART(donation_worker_1);
+PART(donation_worker_2);
 PART(worker_1);
 PART(worker_2);
 
@@ -93,6 +100,12 @@ void show(const char *title, cop_pid supervisor)
         printf("  the supervisor has given up\n");
 }
 
+void end_scene(cop_pid supervisor)
+{
+    cop_supervisor_stop(cop_to(supervisor), COP_NORMAL);
+    memset(parts, 0, sizeof parts);
+}
+
 const char *reason_text(const cop_reason *reason)
 {
     static char text[256];
@@ -100,16 +113,9 @@ const char *reason_text(const cop_reason *reason)
     return text;
 }
 
-static void first_process(void *story)
-{
-    cop_trap_exit(true);     /* the story goes on when its supervisor gives up */
-    (*(cop_function **)story)(NULL);
-}
-
 int play(cop_function *story)
 {
-    int status = cop_run(first_process, &story,
-                         &(cop_run_options){ .deterministic = true, .seed = 2 });
+    int status = cop_run(story, NULL, &(cop_run_options){ .deterministic = true, .seed = 2 });
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
     fprintf(stderr, "standard output could not be written\n");

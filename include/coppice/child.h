@@ -37,7 +37,8 @@ enum cop_restart {
  * default; Erlang's is 1 in 5) and no limit for a child; COP_MAX_RESTARTS(0, 5) gives up at the
  * first crash.  One crash is one restart, however many children start again; a restart
  * that fails is tried again and counted each time, when it is tried; starting a child by a
- * call is not counted. */
+ * call is not counted.  Only by the macros, as an initialiser; in an assignment with a cast:
+ * flags->intensity = (cop_intensity)COP_MAX_RESTARTS(1, 5). */
 typedef struct cop_intensity {
     bool set;
     uint32_t restarts;
@@ -56,7 +57,7 @@ typedef struct cop_intensity {
  * counted when it is tried.  terminate_child and the supervisor's end cancel one that waits. */
 typedef struct cop_backoff {
     int64_t initial_ms;      /* 0: no delay, as in OTP; the others must be 0 then */
-    int64_t max_ms;          /* 0: 30,000 */
+    int64_t max_ms;          /* 0: 30,000, or initial_ms if that is more */
     uint32_t factor;         /* 0: 2 */
     uint32_t jitter_percent; /* so much of the delay, at most, is left out by chance; 0 to 100 */
     int64_t reset_ms;        /* 0: max_ms */
@@ -125,8 +126,8 @@ typedef struct cop_child_spec {
     cop_probe probe;
 } cop_child_spec;
 
-/* Ready-made start functions; module is the cop_gen_server, the cop_supervisor, or a
- * cop_function that calls cop_init_ack when it is ready. */
+/* Ready-made start functions; module is the cop_gen_server, the cop_supervisor, or a cop_function
+ * that calls cop_init_ack when it has started: its supervisor waits for that without a limit. */
 cop_started cop_child_server(const void *module, const void *argument, size_t argument_size);
 cop_started cop_child_supervisor(const void *module, const void *argument, size_t argument_size);
 cop_started cop_child_function(const void *module, const void *argument, size_t argument_size);
@@ -140,25 +141,36 @@ cop_started cop_child_function(const void *module, const void *argument, size_t 
     _Generic(&(variable_), type_ *: &(variable_), const type_ *: &(variable_))
 #endif
 
+/* The same for a cop_function. */
+#ifdef __cplusplus
+#define COP_FUNCTION(function_)                                                          \
+    reinterpret_cast<const void *>(static_cast<cop_function *>(function_))
+#else
+#define COP_FUNCTION(function_) ((const void *)_Generic(&(function_), cop_function *: (function_)))
+#endif
+
 /* Children for a spec table; any field may follow.  The id is the variable's name; a
  * variable of another type does not compile. */
 #define COP_CHILD_SERVER(server_, ...)                                                   \
     { .id = #server_, .start = cop_child_server,                                         \
       .module = COP_MODULE(cop_gen_server, server_), __VA_ARGS__ }
+#define COP_CHILD_FUNCTION(function_, ...)                                               \
+    { .id = #function_, .start = cop_child_function,                                     \
+      .module = COP_FUNCTION(function_), __VA_ARGS__ }
 
 /* ---- the child's side ------------------------------------------------------------------ */
 
-/* [process] Says that the caller is ready for those that depend on it: a server that has answered
- * its start and then connects, loads, warms up.  Once is enough; it holds until the
- * process ends.  Sends a cop_ready_message to the parent (cop_parent); a supervisor that waits for
- * none ignores it. */
+/* [process] Says that the caller, the child itself, is ready for those that depend on it: a
+ * server that has answered its start and then connects, loads, warms up.  Once is enough; it
+ * holds until the process ends.  Sends a cop_ready_message to the parent (cop_parent); a
+ * supervisor that waits for none ignores it. */
 void cop_ready(void);
 typedef struct cop_ready_message { char cop_empty; } cop_ready_message;
 
 /* What a child with drain_ms gets first when it is to be stopped: it takes nothing new on, finishes
  * what it has begun, and ends with normal or shutdown when that is done.  A gen_server's
  * handle_drain is called; a plain function receives the message (of kind COP_SYSTEM) or
- * simply comes to its end. */
+ * simply comes to its end.  One whose drain time runs out is stopped as if it had none. */
 typedef struct cop_drain_message { char cop_empty; } cop_drain_message;
 
 /* [process] Answers a probe, for a process that is no gen_server. */

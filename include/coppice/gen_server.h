@@ -136,9 +136,10 @@ typedef struct cop_gen_server {
     cop_next (*handle_info)(void *state, const cop_message *message);
     cop_next (*handle_continue)(void *state, const cop_message *message);
     void (*terminate)(void *state, const cop_reason *reason);
-    /* Its supervisor wants to stop it and gives it time (child.h, drain_ms): take nothing new on;
-     * cop_noreply goes on until what was begun is done, cop_stop(COP_SHUTDOWN) says that it is.
-     * NULL: the server ends with shutdown, for all that came before has been handled. */
+    /* Called once, when its supervisor wants to stop it and gives it time (child.h, drain_ms): take
+     * nothing new on.  cop_stop(COP_SHUTDOWN) says that what was begun is done; after cop_noreply
+     * a later callback says so.  NULL: the server ends with shutdown, for all that came before
+     * has been handled. */
     cop_next (*handle_drain)(void *state);
     size_t stack_bytes;      /* 0: the default */
 } cop_gen_server;
@@ -203,6 +204,12 @@ void cop_answer_message(cop_from from, cop_message *reply);
 /* Ends the calling process with error "WHAT: ERROR TEXT" if error is negative; returns it. */
 int cop_must_named(int error, const char *what);
 #define cop_must(call_) cop_must_named((call_), #call_)
+
+/* The same for a start, with its reason: cop_must_start(cop_supervisor_start_link(&top)) gives
+ * the pid, COP_NO_PID if init returned ignore, or ends the caller with error "WHAT: ERROR TEXT:
+ * REASON". */
+cop_pid cop_must_start_named(cop_started started, const char *what);
+#define cop_must_start(...) cop_must_start_named((__VA_ARGS__), #__VA_ARGS__)
 
 #ifdef __cplusplus
 }

@@ -47,7 +47,7 @@ typedef struct cop_start_options {
  * normal, the link ends the caller, always (in OTP it is a race); a time-out does not. */
 cop_started cop_start(cop_function *function, const cop_start_options *options);
 
-/* [may block] For functions that are to be children: starts with link.  cop_start_function
+/* [may block] For functions that are to be children: starts with link.  cop_child_function
  * in a cop_child_spec uses it. */
 cop_started cop_start_link(cop_function *function, const void *argument, size_t argument_size);
 

@@ -114,7 +114,7 @@ typedef struct cop_child_status {
     cop_pid pid;                     /* when up */
     enum cop_child_type type;
     bool ready;                      /* up, and has said so if it is to */
-    uint64_t restarts;               /* how often it was started again after it had ended */
+    uint64_t restarts;               /* how often its supervisor started it again by itself */
     int64_t running_ms;              /* when up: for how long */
     int64_t restart_in_ms;           /* when restarting: how long until the next try; 0: at once, or
                                       * it waits for an older one */
@@ -156,12 +156,14 @@ typedef struct cop_straggler {
  * 1,406), so that those behind one that is stuck are asked too; when the time is over, whoever
  * remains of the tree is killed, the top too if it is stuck itself.
  *
+ * Those below a supervisor that its spec kills brutally end by themselves, as ever, unwatched.
+ *
  * Returns 0, with NULL and no stragglers, when all stopped by themselves; COP_ETIMEOUT when some
  * were killed because their own time or the tree's was over, with these, the first to be killed
- * first, in one block that the caller frees with cop_free; else as cop_stop_process, and the
- * outputs are untouched.  A child's exit reason leads to its deadline (cop_reason_deadline).  If
- * the caller is killed meanwhile, the tree still keeps its deadline, unless the top itself is
- * stuck. */
+ * first, in one block that the caller frees with cop_free (both outputs may be NULL); else as
+ * cop_stop_process, and the outputs are untouched.  A child's exit reason leads to its deadline
+ * (cop_reason_deadline).  If the caller is killed meanwhile, the tree still keeps its deadline,
+ * unless the top itself is stuck. */
 int cop_supervisor_stop_within(cop_dest supervisor, const cop_reason *reason, int64_t deadline_ms,
                                cop_straggler **ret_stragglers, size_t *ret_count);
 

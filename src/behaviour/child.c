@@ -16,6 +16,12 @@ void copi_keeper_init(struct keeper *keeper)
 
 /* ---- specs ------------------------------------------------------------------------- */
 
+bool copi_intensity_is_wrong(const cop_intensity *intensity)
+{
+    if (intensity->set) return intensity->seconds == 0;
+    return intensity->restarts != 0 || intensity->seconds != 0 || intensity->whole_seconds;
+}
+
 static bool is_time(int64_t ms)
 {
     return ms >= COP_INFINITY;
@@ -28,10 +34,13 @@ static const char *fault_beyond(const cop_child_spec *spec, enum cop_strategy st
     if (backoff->initial_ms < 0 || backoff->max_ms < 0 || backoff->reset_ms < 0 ||
         backoff->jitter_percent > 100)
         return "invalid_backoff";
+    if (backoff->max_ms > 0 && backoff->max_ms < backoff->initial_ms) return "invalid_backoff";
     bool shaped = backoff->max_ms > 0 || backoff->factor > 0 || backoff->jitter_percent > 0 ||
                   backoff->reset_ms > 0;
     if (shaped && backoff->initial_ms == 0) return "invalid_backoff";
-    if (spec->budget.set && spec->budget.seconds == 0) return "invalid_budget";
+    if (copi_intensity_is_wrong(&spec->budget)) return "invalid_budget";
+    if (spec->restart == COP_TEMPORARY && (backoff->initial_ms > 0 || spec->budget.set))
+        return "bad_combination";
     if (spec->when_spent < COP_GIVE_UP || spec->when_spent > COP_STAY_DOWN)
         return "invalid_when_spent";
     if (!is_time(spec->ready_ms)) return "invalid_ready";
@@ -58,8 +67,9 @@ const char *copi_spec_fault(const cop_child_spec *spec, enum cop_strategy strate
     if (spec->type < COP_WORKER || spec->type > COP_SUPERVISOR) return "invalid_child_type";
     if (spec->shutdown.mode < COP_SHUTDOWN_DEFAULT || spec->shutdown.mode > COP_SHUTDOWN_FOREVER)
         return "invalid_shutdown";
-    if (spec->shutdown.mode == COP_SHUTDOWN_WAIT && spec->shutdown.ms < 0)
-        return "invalid_shutdown";
+    bool wrong_ms = spec->shutdown.mode == COP_SHUTDOWN_WAIT ? spec->shutdown.ms < 0
+                                                             : spec->shutdown.ms != 0;
+    if (wrong_ms) return "invalid_shutdown";
     return fault_beyond(spec, strategy);
 }
 
@@ -67,6 +77,13 @@ const char *copi_spec_dynamic_fault(const cop_child_spec *spec)
 {
     const char *fault = copi_spec_fault(spec, COP_ONE_FOR_ONE, COP_NEVER);
     return fault == NULL && spec->ready_ms != 0 ? "bad_combination" : fault;
+}
+
+cop_started copi_spec_refused(const char *fault, const char *id)
+{
+    const cop_reason *what = id == NULL ? cop_reason_atom(fault)
+                                        : cop_reason_tuple(fault, cop_reason_atom(id));
+    return (cop_started){ COP_EINVAL, COP_NO_PID, cop_reason_tuple("start_spec", what) };
 }
 
 static char *put_text(void *room, const char *text)
@@ -94,6 +111,8 @@ void copi_spec_copy(cop_child_spec *ret_spec, const cop_child_spec *spec, void *
                             ? (cop_shutdown)COP_SHUTDOWN_INFINITY
                             : (cop_shutdown)COP_SHUTDOWN_MS(WORKER_SHUTDOWN_MS);
     }
+    copy.backoff = copi_backoff_filled(copy.backoff);
+    if (copy.probe.timeout_ms == 0) copy.probe.timeout_ms = copy.probe.interval_ms;
     *ret_spec = copy;
 }
 
@@ -105,8 +124,9 @@ cop_started copi_child_start(const cop_child_spec *spec)
     bool has_pid = !cop_pid_is_none(started.pid);
     switch (started.error) {
     case COP_OK:
+        cop_reason_unref(started.reason);      /* of a start that did not fail */
+        started.reason = has_pid ? NULL : cop_reason_atom("bad_return_value");
         if (has_pid) return started;
-        started.reason = cop_reason_atom("bad_return_value");
         break;
     case COP_EALREADY_STARTED:
         if (has_pid) return started;

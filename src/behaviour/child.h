@@ -21,11 +21,17 @@ void copi_keeper_init(struct keeper *keeper);
 
 /* ---- specs ------------------------------------------------------------------------- */
 
+/* One that is set has a period; one that is not has nothing. */
+bool copi_intensity_is_wrong(const cop_intensity *intensity);
+
 /* What is wrong with a spec, in OTP's words as far as it has them, or NULL.  The id may be missing.
  * The second one is for children of dynamic supervisors. */
 const char *copi_spec_fault(const cop_child_spec *spec, enum cop_strategy strategy,
                             enum cop_auto_shutdown auto_shutdown);
 const char *copi_spec_dynamic_fault(const cop_child_spec *spec);
+
+/* What a call that brings such a spec gets: COP_EINVAL and {start_spec, {Fault, Id}}. */
+cop_started copi_spec_refused(const char *fault, const char *id);
 
 /* Copies a sound spec, fills in its defaults, and puts its id and its argument into room:
  * copi_spec_room bytes, aligned as cop_alloc does. */

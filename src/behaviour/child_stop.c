@@ -76,7 +76,7 @@ static const cop_deadline *deadline_of(const struct keeper *keeper)
 int64_t copi_left_for_child(int64_t ms)
 {
     enum { KEPT_PART = 16 };
-    return ms - (ms + KEPT_PART - 1) / KEPT_PART;
+    return ms - ms / KEPT_PART - (ms % KEPT_PART != 0 ? 1 : 0);
 }
 
 int64_t copi_child_time(const struct keeper *keeper, int64_t ms)
@@ -130,15 +130,23 @@ static void tell_below(cop_ref watcher, const char *path, cop_pid pid)
 /* Those above go before those below, whom they could start again. */
 void copi_kill_tree(cop_pid top, cop_ref watcher, const char *path)
 {
-    size_t room = cop_descendants(top, NULL, 0) + 16;    /* some may be born meanwhile */
+    size_t room = 64;
     cop_pid *pids = cop_alloc(room * sizeof *pids);
     size_t count = cop_descendants(top, pids, room);
+    if (count > room) {
+        room = count + 64;      /* some may be born meanwhile */
+        pids = cop_realloc(pids, room * sizeof *pids);
+        count = cop_descendants(top, pids, room);
+    }
+    bool among_them = false;
     cop_exit_process(top, COP_KILL);
     for (size_t i = 0; i < count && i < room; i++) {
         if (path != NULL) tell_below(watcher, path, pids[i]);
-        cop_exit_process(pids[i], COP_KILL);
+        if (cop_pid_equal(pids[i], cop_self())) among_them = true;
+        else cop_exit_process(pids[i], COP_KILL);
     }
     cop_free(pids);
+    if (among_them) cop_exit_process(cop_self(), COP_KILL);
 }
 
 /* Kills a child of a tree that is being stopped; told: the watcher hears of it, and, if it is a
@@ -165,12 +173,8 @@ void copi_child_drain(cop_pid pid)
 
 void copi_child_ask(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid)
 {
-    if (spec->shutdown.mode != COP_SHUTDOWN_KILL)
-        cop_exit_process(pid, shutdown_for(keeper, spec, pid));
-    else if (deadline_of(keeper) != NULL)
-        kill_by_deadline(keeper, spec, pid, false, false);
-    else
-        cop_exit_process(pid, COP_KILL);
+    bool kill = spec->shutdown.mode == COP_SHUTDOWN_KILL;
+    cop_exit_process(pid, kill ? COP_KILL : shutdown_for(keeper, spec, pid));
 }
 
 void copi_child_late(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid,

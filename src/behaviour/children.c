@@ -39,6 +39,7 @@ struct child *copi_children_add(struct children *children, const cop_child_spec 
     copi_spec_copy(&child->spec, spec, child->room);
     copi_upkeep_init(&child->upkeep, &child->spec);
     child->state = COP_CHILD_DOWN;
+    child->waiters_end = &child->waiters;
     child->older = children->youngest;
     if (child->older != NULL) child->older->younger = child;
     else children->oldest = child;

@@ -17,6 +17,8 @@ struct child {
     bool waits;                         /* RESTARTING: for the gate (supervisor_restart.c) */
     bool retry_sent;                    /* the message of a retry without delay is on its way */
     struct upkeep upkeep;
+    struct waiter *waiters, **waiters_end;      /* of await_restart (supervisor_calls.c) */
+    size_t waiter_count, waiters_kept;  /* kept: when they were last looked through */
     _Alignas(16) char room[];           /* of the spec */
 };
 

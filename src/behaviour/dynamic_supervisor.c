@@ -181,7 +181,8 @@ static bool is_full(const struct dynamic_supervisor *supervisor)
 static cop_next call_start_child(struct dynamic_supervisor *supervisor, const cop_message *request)
 {
     const cop_child_spec *spec = &cop_expect(request, copi_start_child)->spec;
-    if (copi_spec_dynamic_fault(spec) != NULL) return copi_answer_error(COP_EINVAL);
+    const char *fault = copi_spec_dynamic_fault(spec);
+    if (fault != NULL) return copi_answer_started(copi_spec_refused(fault, spec->id));
     if (!takes_extra(supervisor, spec->argument, spec->argument_size))
         return copi_answer_error(COP_EINVAL);
     if (is_full(supervisor)) return copi_answer_error(COP_EMAX_CHILDREN);
@@ -368,10 +369,11 @@ static cop_next init(void *state, const void *argument)
     cop_dynamic_supervisor flags = start->flags.dynamic;
     if (flags.init != NULL) {
         cop_next next = flags.init(&flags, copi_argument_of(start));
-        if (next.kind != COP_NEXT_OK) return next;
+        if (next.kind != COP_NEXT_OK || copi_next_has_more(&next)) return next;
     }
-    if (flags.intensity.set && flags.intensity.seconds == 0)
-        copi_supervisor_refuse(COP_EINVAL, "supervisor_data", "invalid_period", NULL);
+    if (copi_intensity_is_wrong(&flags.intensity))
+        copi_supervisor_refuse(COP_EINVAL, "supervisor_data",
+                               flags.intensity.set ? "invalid_period" : "invalid_intensity", NULL);
     if (flags.extra == NULL && flags.extra_size > 0)
         copi_supervisor_refuse(COP_EINVAL, "supervisor_data", "invalid_extra", NULL);
     const cop_child_spec *template_ = flags.template_;

@@ -21,8 +21,9 @@ cop_started cop_child_dynamic_supervisor(const void *module, const void *argumen
 
 cop_started cop_dynamic_supervisor_start_child(cop_dest supervisor, const cop_child_spec *spec)
 {
-    if (spec == NULL || copi_spec_dynamic_fault(spec) != NULL)
-        return (cop_started){ COP_EINVAL, COP_NO_PID, NULL };
+    if (spec == NULL) return (cop_started){ COP_EINVAL, COP_NO_PID, NULL };
+    const char *fault = copi_spec_dynamic_fault(spec);
+    if (fault != NULL) return copi_spec_refused(fault, spec->id);
     return copi_request_started(supervisor,
                                 copi_message_with_spec(COP_TYPE(copi_start_child), spec));
 }

@@ -125,3 +125,16 @@ int cop_must_named(int error, const char *what)
         cop_raise("%s: %s", what, cop_error_text(error));
     return error;
 }
+
+cop_pid cop_must_start_named(cop_started started, const char *what)
+{
+    if (started.error == COP_OK || started.error == COP_EIGNORED)
+        return started.pid;
+    char reason[256] = "";
+    if (started.reason != NULL) {
+        cop_reason_format(started.reason, reason, sizeof reason);
+        cop_reason_unref(started.reason);
+    }
+    cop_raise("%s: %s%s%s", what, cop_error_text(started.error), reason[0] != '\0' ? ": " : "",
+              reason);
+}

@@ -76,18 +76,21 @@ bool copi_window_add(struct restart_window *window, int64_t now_ns)
 
 /* ---- backoff ----------------------------------------------------------------------- */
 
-static int64_t longest_ms(const cop_backoff *backoff)
+cop_backoff copi_backoff_filled(cop_backoff backoff)
 {
-    if (backoff->max_ms > 0) return backoff->max_ms;
-    return backoff->initial_ms > DEFAULT_MAX_MS ? backoff->initial_ms : DEFAULT_MAX_MS;
+    if (backoff.initial_ms == 0) return backoff;
+    if (backoff.max_ms == 0)
+        backoff.max_ms = backoff.initial_ms > DEFAULT_MAX_MS ? backoff.initial_ms : DEFAULT_MAX_MS;
+    if (backoff.factor == 0) backoff.factor = DEFAULT_FACTOR;
+    if (backoff.reset_ms == 0) backoff.reset_ms = backoff.max_ms;
+    return backoff;
 }
 
 int64_t copi_backoff_ms(const cop_backoff *backoff, uint32_t before, uint64_t chance)
 {
     assert(backoff->initial_ms > 0 && backoff->jitter_percent <= 100);
-    int64_t max = longest_ms(backoff);
-    int64_t factor = backoff->factor > 0 ? backoff->factor : DEFAULT_FACTOR;
-    int64_t delay = backoff->initial_ms;
+    cop_backoff filled = copi_backoff_filled(*backoff);
+    int64_t max = filled.max_ms, factor = filled.factor, delay = filled.initial_ms;
     for (; before > 0 && delay < max && factor > 1; before--)
         delay = delay > max / factor ? max : delay * factor;
     if (delay > max) delay = max;
@@ -98,7 +101,7 @@ int64_t copi_backoff_ms(const cop_backoff *backoff, uint32_t before, uint64_t ch
 
 int64_t copi_backoff_reset_ms(const cop_backoff *backoff)
 {
-    return backoff->reset_ms > 0 ? backoff->reset_ms : longest_ms(backoff);
+    return copi_backoff_filled(*backoff).reset_ms;
 }
 
 /* ---- decisions --------------------------------------------------------------------- */

@@ -46,6 +46,9 @@ bool copi_window_add(struct restart_window *window, int64_t now_ns);
 
 /* ---- backoff ----------------------------------------------------------------------- */
 
+/* The same with its defaults filled in; none is none. */
+cop_backoff copi_backoff_filled(cop_backoff backoff);
+
 /* The delay of the restart that follows `before` others in a row; chance: any number, of which the
  * jitter is made. */
 int64_t copi_backoff_ms(const cop_backoff *backoff, uint32_t before, uint64_t chance);

@@ -48,11 +48,12 @@ void copi_report_stopped(const struct keeper *keeper, const cop_child_spec *spec
     cop_reason_unref(shown_reason);
 }
 
-/* The child's reason, or what is behind it if it gave up itself. */
+/* The child's reason, or what is behind it if it gave up itself, or was killed for something. */
 static const cop_reason *origin_of(const cop_reason *reason)
 {
     const cop_reason *origin = cop_reason_origin(reason);
-    return origin != NULL && !cop_reason_abnormal(reason) ? origin : reason;
+    bool tells_nothing = !cop_reason_abnormal(reason) || cop_reason_is(reason, "killed");
+    return origin != NULL && tells_nothing ? origin : reason;
 }
 
 const cop_reason *copi_give_up_reason(const char *id, const cop_reason *last_end)

@@ -180,9 +180,18 @@ static cop_started refused(cop_pid pid, cop_ref ref, cop_message *message)
     return started;
 }
 
+/* Of what comes by the reference, only these count: the process may send there what it likes. */
+static bool is_answer(const cop_message *message, void *unused)
+{
+    (void)unused;
+    return cop_is(message, start_ack) || cop_is(message, start_nack) ||
+           cop_is(message, cop_down_message);
+}
+
 static cop_started await(cop_pid pid, cop_ref ref, int64_t timeout_ms)
 {
-    cop_message *message = cop_take(&(cop_match){ .ref = ref }, timeout_ms);
+    const cop_match answer = { .ref = ref, .accept = is_answer };
+    cop_message *message = cop_take(&answer, timeout_ms);
     if (message == NULL)
         return give_up(pid, ref);
     if (cop_is(message, start_nack))
@@ -195,7 +204,6 @@ static cop_started await(cop_pid pid, cop_ref ref, int64_t timeout_ms)
         started = failed(COP_EFAILED, COP_NO_PID);
         started.reason = cop_reason_ref(down->reason);
     } else {
-        assert(cop_is(message, start_ack));
         cop_demonitor_flush(ref);
     }
     cop_message_free(message);

@@ -60,7 +60,8 @@ static cop_message *collect(struct list *list, cop_ref watcher, int64_t until_ns
     for (;;) {
         cop_message *message = cop_take(&news, copi_ms_until(until_ns));
         if (message == NULL || cop_is(message, cop_down_message)) return message;
-        add(list, message);
+        if (cop_is(message, copi_straggler)) add(list, message);
+        else cop_message_free(message);     /* who has the deadline can send what it likes */
     }
 }
 
@@ -115,7 +116,7 @@ int cop_supervisor_stop_within(cop_dest supervisor, const cop_reason *reason, in
     if (reason == NULL) return COP_EINVAL;
     cop_pid self = cop_self();
     cop_pid top = cop_resolve(supervisor);
-    int error = deadline_ms < 0 || ret_stragglers == NULL || ret_count == NULL ? COP_EINVAL
+    int error = deadline_ms < 0 || (ret_stragglers == NULL) != (ret_count == NULL) ? COP_EINVAL
                 : cop_pid_is_none(self)                                        ? COP_EOUTSIDE
                 : cop_pid_is_none(top)                                         ? COP_ENOPROC
                 : cop_pid_equal(top, self)                                     ? COP_ESELF
@@ -130,7 +131,11 @@ int cop_supervisor_stop_within(cop_dest supervisor, const cop_reason *reason, in
     cop_undefer(guard, true);
     size_t count = list.count;
     cop_straggler *stragglers = take_all(&list);
-    if (error != COP_OK && error != COP_ETIMEOUT) return error;
+    bool told = (error == COP_OK || error == COP_ETIMEOUT) && ret_stragglers != NULL;
+    if (!told) {
+        cop_free(stragglers);
+        return error;
+    }
     *ret_stragglers = stragglers;
     *ret_count = count;
     return error;

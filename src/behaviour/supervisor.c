@@ -17,7 +17,7 @@
 void copi_supervisor_forget(struct supervisor *supervisor, struct child *child)
 {
     copi_children_set_state(&supervisor->children, child, COP_CHILD_DOWN);
-    copi_supervisor_tell_waiters(supervisor, child);
+    copi_supervisor_tell_waiters(child);
     copi_children_remove(&supervisor->children, child);
 }
 
@@ -46,7 +46,7 @@ void copi_supervisor_set_up(struct supervisor *supervisor, struct child *child, 
     copi_children_set_up(&supervisor->children, child, pid, again);
     copi_report_progress(&supervisor->keeper, level, child->spec.id, pid);
     copi_supervisor_watch(child);
-    if (child->upkeep.ready) copi_supervisor_tell_waiters(supervisor, child);
+    if (child->upkeep.ready) copi_supervisor_tell_waiters(child);
 }
 
 void copi_supervisor_set_ready(struct supervisor *supervisor, struct child *child)
@@ -55,7 +55,7 @@ void copi_supervisor_set_ready(struct supervisor *supervisor, struct child *chil
     child->upkeep.ready = true;
     copi_upkeep_disarm(&child->upkeep);
     copi_supervisor_watch(child);
-    copi_supervisor_tell_waiters(supervisor, child);
+    copi_supervisor_tell_waiters(child);
     copi_supervisor_open_gate(supervisor, child);
 }
 
@@ -129,8 +129,8 @@ static void check_flags(const cop_supervisor *flags)
     const char *fault = NULL;
     if (flags->strategy < COP_ONE_FOR_ONE || flags->strategy > COP_ONE_FOR_ALL)
         fault = "invalid_strategy";
-    else if (flags->intensity.set && flags->intensity.seconds == 0)
-        fault = "invalid_period";
+    else if (copi_intensity_is_wrong(&flags->intensity))
+        fault = flags->intensity.set ? "invalid_period" : "invalid_intensity";
     else if (flags->auto_shutdown < COP_NEVER || flags->auto_shutdown > COP_ALL_SIGNIFICANT)
         fault = "invalid_auto_shutdown";
     else if (flags->children == NULL && flags->child_count > 0)
@@ -158,6 +158,16 @@ static void release_reason(void *reason)
     cop_reason_unref(reason);
 }
 
+/* The start is at its end, for this reason, which is taken over: stops those that run. */
+static cop_next end_start(struct supervisor *supervisor, const cop_reason *reason)
+{
+    cop_deferred *guard = cop_defer(release_reason, (void *)(uintptr_t)reason);
+    copi_supervisor_stop_younger(supervisor, NULL);
+    copi_child_hear_all(&supervisor->keeper);
+    cop_undefer(guard, false);
+    return cop_stop(reason);
+}
+
 /* A child failed to start: stops those before it.  Takes the failure over. */
 static cop_next fail_start(struct supervisor *supervisor, const struct child *child,
                            const cop_reason *failure)
@@ -166,28 +176,36 @@ static cop_next fail_start(struct supervisor *supervisor, const struct child *ch
     const cop_reason *reason = cop_reason_tuple(
         "shutdown", cop_reason_tuple("failed_to_start_child",
                                      cop_reason_tuple(child->spec.id, failure)));
-    cop_deferred *guard = cop_defer(release_reason, (void *)(uintptr_t)reason);
-    copi_supervisor_stop_younger(supervisor, NULL);
-    copi_child_hear_all(&supervisor->keeper);
-    cop_undefer(guard, false);
-    return cop_stop(reason);
+    return end_start(supervisor, reason);
 }
 
-static bool is_ready_or_gone(const cop_message *message, void *unused)
+/* What a supervisor hears of while it waits for a child: the child, its own parent's end, and
+ * that it is to stop. */
+static bool is_news(const cop_message *message, void *context)
 {
-    (void)unused;
-    return cop_is(message, cop_ready_message) || cop_is(message, cop_exit_message);
+    const struct child *child = context;
+    const cop_exit_message *gone = cop_get(message, cop_exit_message);
+    if (gone != NULL)
+        return cop_pid_equal(gone->from, child->pid) || cop_pid_equal(gone->from, cop_parent());
+    return cop_is(message, cop_terminate_message) ||
+           (cop_is(message, cop_ready_message) && cop_pid_equal(message->from, child->pid));
 }
 
-/* A child was started that is to say when it is ready: waits for that.  Returns why it isn't,
- * then it is down, or NULL. */
-static const cop_reason *await_ready(struct supervisor *supervisor, struct child *child)
+/* A child was started that is to say when it is ready: waits for that.  Returns why it isn't, then
+ * it is down, or NULL.  *ret_end: why the supervisor is to end instead, owned, or NULL. */
+static const cop_reason *await_ready(struct supervisor *supervisor, struct child *child,
+                                     const cop_reason **ret_end)
 {
-    const cop_match news = { .from = child->pid, .accept = is_ready_or_gone };
+    const cop_match news = { .accept = is_news, .context = child };
     cop_message *message = cop_take(&news, child->spec.ready_ms);
     const cop_exit_message *gone = cop_get(message, cop_exit_message);
+    const cop_terminate_message *request = cop_get(message, cop_terminate_message);
     const cop_reason *failure = NULL;
-    if (message == NULL) {
+    if (request != NULL) {
+        *ret_end = cop_reason_ref(request->reason);
+    } else if (gone != NULL && !cop_pid_equal(gone->from, child->pid)) {
+        *ret_end = cop_reason_ref(gone->reason);
+    } else if (message == NULL) {
         copi_child_stop(&supervisor->keeper, &child->spec, child->pid);
         failure = cop_reason_atom("not_ready");
     } else if (gone != NULL) {
@@ -210,8 +228,10 @@ static cop_next start_all(struct supervisor *supervisor)
         if (copi_start_failed(&started))
             return fail_start(supervisor, child, copi_start_failure(&started));
         if (started.error == COP_OK && !child->upkeep.ready) {
-            const cop_reason *failure = await_ready(supervisor, child);
+            const cop_reason *end = NULL;
+            const cop_reason *failure = await_ready(supervisor, child, &end);
             if (failure != NULL) return fail_start(supervisor, child, failure);
+            if (end != NULL) return end_start(supervisor, end);
         }
         child = younger;
     }
@@ -235,7 +255,7 @@ static cop_next init(void *state, const void *argument)
     cop_supervisor flags = start->flags.supervisor;
     if (flags.init != NULL) {
         cop_next next = flags.init(&flags, copi_argument_of(start));
-        if (next.kind != COP_NEXT_OK) return next;
+        if (next.kind != COP_NEXT_OK || copi_next_has_more(&next)) return next;
     }
     check_flags(&flags);
     copi_keeper_init(&supervisor->keeper);

@@ -26,6 +26,16 @@ cop_started copi_supervisor_start(const cop_gen_server *server, const void *flag
                                   size_t flags_size, const char *name,
                                   const cop_start_options *options);
 
+/* Whether a cop_ok of the flags' init came with something that makes no sense there; such a value
+ * is refused by the server if it is made to be. */
+static inline bool copi_next_has_more(cop_next *next)
+{
+    bool more = next->reply != NULL || next->reason != NULL || next->continuation != NULL ||
+                next->has_timeout;
+    if (more) next->kind = COP_NEXT_NONE;
+    return more;
+}
+
 /* In init: ends the start with error and a reason {about, {fault, Id}}, silently; id may be NULL.
  * Takes no reason. */
 _Noreturn void copi_supervisor_refuse(int error, const char *about, const char *fault,

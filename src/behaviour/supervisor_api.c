@@ -81,10 +81,12 @@ static cop_started refused(void)
 
 cop_started cop_supervisor_start_child(cop_dest supervisor, const cop_child_spec *spec)
 {
+    if (spec == NULL) return refused();
     /* What depends on its flags, only the supervisor knows. */
-    if (spec == NULL || spec->id == NULL ||
-        copi_spec_fault(spec, COP_ONE_FOR_ONE, COP_ANY_SIGNIFICANT) != NULL)
-        return refused();
+    const char *fault = spec->id == NULL
+                            ? "missing_id"
+                            : copi_spec_fault(spec, COP_ONE_FOR_ONE, COP_ANY_SIGNIFICANT);
+    if (fault != NULL) return copi_spec_refused(fault, spec->id);
     return copi_request_started(supervisor,
                                 copi_message_with_spec(COP_TYPE(copi_start_child), spec));
 }
@@ -125,6 +127,7 @@ static cop_child_info *copy_children(const cop_message *reply)
 int cop_supervisor_which_children(cop_dest supervisor, cop_child_info **ret_children,
                                   size_t *ret_count)
 {
+    if (ret_children == NULL || ret_count == NULL) return COP_EINVAL;
     cop_message *reply;
     int error = copi_request(supervisor, cop_new(copi_which_children, 0), COP_TYPE(copi_children),
                              &reply, NULL);
@@ -137,6 +140,7 @@ int cop_supervisor_which_children(cop_dest supervisor, cop_child_info **ret_chil
 
 int cop_supervisor_count_children(cop_dest supervisor, cop_child_counts *ret_counts)
 {
+    if (ret_counts == NULL) return COP_EINVAL;
     cop_message *reply;
     int error = copi_request(supervisor, cop_new(copi_count_children, 0), COP_TYPE(copi_counts),
                              &reply, NULL);
@@ -179,7 +183,7 @@ int copi_request_spec(cop_dest supervisor, cop_message *request, cop_child_spec 
 
 int cop_supervisor_get_childspec(cop_dest supervisor, const char *id, cop_child_spec **ret_spec)
 {
-    if (id == NULL) return COP_EINVAL;
+    if (id == NULL || ret_spec == NULL) return COP_EINVAL;
     return copi_request_spec(supervisor, copi_request_by_id(COP_TYPE(copi_get_childspec), id),
                              ret_spec);
 }
@@ -187,7 +191,7 @@ int cop_supervisor_get_childspec(cop_dest supervisor, const char *id, cop_child_
 int cop_supervisor_await_restart(cop_dest supervisor, const char *id, cop_pid old,
                                  int64_t timeout_ms, cop_pid *ret_pid)
 {
-    if (id == NULL) return COP_EINVAL;
+    if (id == NULL || timeout_ms < COP_INFINITY) return COP_EINVAL;
     cop_message *reply;
     int error = cop_call_message(supervisor, copi_request_await(id, old, copi_after_ms(timeout_ms)),
                                  timeout_ms, &reply, NULL);

@@ -10,11 +10,11 @@
 
 /* ---- start, stop, restart, delete -------------------------------------------------- */
 
-static bool is_faulty(const struct supervisor *supervisor, const cop_child_spec *spec)
+static const char *fault_of(const struct supervisor *supervisor, const cop_child_spec *spec)
 {
     const struct policy *policy = &supervisor->policy;
-    return spec->id == NULL ||
-           copi_spec_fault(spec, policy->strategy, policy->auto_shutdown) != NULL;
+    return spec->id == NULL ? "missing_id"
+                            : copi_spec_fault(spec, policy->strategy, policy->auto_shutdown);
 }
 
 /* Starts a new child, and keeps it if it runs or, unless temporary, ignored its start. */
@@ -39,7 +39,8 @@ static cop_started start_new(struct supervisor *supervisor, const cop_child_spec
 static cop_next call_start_child(struct supervisor *supervisor, const cop_message *request)
 {
     const cop_child_spec *spec = &cop_expect(request, copi_start_child)->spec;
-    if (is_faulty(supervisor, spec)) return copi_answer_error(COP_EINVAL);
+    const char *fault = fault_of(supervisor, spec);
+    if (fault != NULL) return copi_answer_started(copi_spec_refused(fault, spec->id));
 
     const struct child *present = copi_children_by_id(&supervisor->children, spec->id);
     if (present == NULL) return copi_answer_started(start_new(supervisor, spec));
@@ -147,13 +148,13 @@ static cop_next call_count_children(struct supervisor *supervisor, const cop_mes
 
 /* ---- await_restart ----------------------------------------------------------------- */
 
-/* Who waits for a child to be another process than `old`. */
+/* Who waits for a child to be another process than `old`; a child's waiters are a list, in the
+ * order in which they came. */
 struct waiter {
     struct waiter *next;
     cop_from from;
     cop_pid old;
     int64_t until_ns;
-    char id[];
 };
 
 static bool is_new(const struct child *child, cop_pid old)
@@ -161,60 +162,68 @@ static bool is_new(const struct child *child, cop_pid old)
     return child->state == COP_CHILD_UP && child->upkeep.ready && !cop_pid_equal(child->pid, old);
 }
 
-/* Takes the waiter out. */
-static void unlink_waiter(struct waiter **place)
+/* Takes all waiters for which the function says so out of the list. */
+static void drop_waiters(struct child *child, bool (*drops)(struct child *, const struct waiter *))
 {
-    struct waiter *waiter = *place;
-    *place = waiter->next;
-    cop_free(waiter);
-}
-
-void copi_supervisor_tell_waiters(struct supervisor *supervisor, const struct child *child)
-{
-    struct waiter **place = &supervisor->waiters;
+    struct waiter **place = &child->waiters;
     while (*place != NULL) {
         struct waiter *waiter = *place;
-        bool gone = child->state == COP_CHILD_DOWN;
-        if (strcmp(waiter->id, child->spec.id) != 0 || (!gone && !is_new(child, waiter->old))) {
+        if (!drops(child, waiter)) {
             place = &waiter->next;
             continue;
         }
-        cop_started started = { gone ? COP_ENOT_FOUND : COP_OK, gone ? COP_NO_PID : child->pid,
-                                NULL };
-        cop_answer_message(waiter->from, cop_new(copi_started, .started = started));
-        unlink_waiter(place);
+        *place = waiter->next;
+        child->waiter_count--;
+        cop_free(waiter);
     }
+    child->waiters_end = place;
 }
 
-/* Those whose time is over wait no longer, whatever came of their restart.  Returns where the next
- * waiter goes: who came first is answered first. */
-static struct waiter **drop_late_waiters(struct supervisor *supervisor)
+static bool is_answered(struct child *child, const struct waiter *waiter)
 {
-    int64_t now_ns = cop_now_ns();
-    struct waiter **place = &supervisor->waiters;
-    while (*place != NULL) {
-        if ((*place)->until_ns < now_ns) unlink_waiter(place);
-        else place = &(*place)->next;
+    bool gone = child->state == COP_CHILD_DOWN;
+    if (!gone && !is_new(child, waiter->old)) return false;
+    cop_started started = { gone ? COP_ENOT_FOUND : COP_OK, gone ? COP_NO_PID : child->pid, NULL };
+    cop_answer_message(waiter->from, cop_new(copi_started, .started = started));
+    return true;
+}
+
+void copi_supervisor_tell_waiters(struct child *child)
+{
+    drop_waiters(child, is_answered);
+}
+
+/* Its time is over, or it has ended. */
+static bool waits_no_longer(struct child *child, const struct waiter *waiter)
+{
+    (void)child;
+    return waiter->until_ns < cop_now_ns() || !cop_is_alive(waiter->from.alias.owner);
+}
+
+/* Those who wait no longer are looked for each time that their number may have doubled. */
+static void add_waiter(struct child *child, const struct waiter *waiter)
+{
+    if (child->waiter_count > 2 * child->waiters_kept + 8) {
+        drop_waiters(child, waits_no_longer);
+        child->waiters_kept = child->waiter_count;
     }
-    return place;
+    struct waiter *kept = cop_alloc(sizeof *kept);
+    *kept = *waiter;
+    *child->waiters_end = kept;
+    child->waiters_end = &kept->next;
+    child->waiter_count++;
 }
 
 static cop_next call_await_restart(struct supervisor *supervisor, const cop_message *request)
 {
     const copi_await_restart *await = cop_expect(request, copi_await_restart);
-    const struct child *child = copi_children_by_id(&supervisor->children, await->id);
+    struct child *child = copi_children_by_id(&supervisor->children, await->id);
     if (child == NULL) return copi_answer_error(COP_ENOT_FOUND);
     if (is_new(child, await->old))
         return copi_answer_started((cop_started){ COP_OK, child->pid, NULL });
-
-    struct waiter **place = drop_late_waiters(supervisor);
-    size_t id_size = strlen(await->id) + 1;
-    struct waiter *waiter = cop_alloc(sizeof *waiter + id_size);
-    *waiter = (struct waiter){ .from = { { request->from, request->ref } },
-                               .old = await->old,
-                               .until_ns = await->until_ns };
-    memcpy(waiter->id, await->id, id_size);
-    *place = waiter;
+    add_waiter(child, &(struct waiter){ .from = { { request->from, request->ref } },
+                                        .old = await->old,
+                                        .until_ns = await->until_ns });
     return cop_noreply();
 }
 

@@ -6,8 +6,6 @@
 #include "child.h"
 #include "children.h"
 
-struct waiter;
-
 /* Why a group is started again: the child that ended, its pid then, and its reason. */
 struct cause {
     char *id;
@@ -21,7 +19,6 @@ struct supervisor {
     struct children children;
     const struct child *gate;     /* whom the children that wait, wait for; or NULL */
     struct cause cause;           /* of the last restart of a group */
-    struct waiter *waiters;       /* callers of await_restart */
 };
 
 /* ---- start and stop ---------------------------------------------------------------- */
@@ -78,6 +75,6 @@ cop_next copi_supervisor_call(struct supervisor *supervisor, const cop_message *
 
 /* Tells those who await the restart of this child: it runs and is ready, or, if not, it is no
  * more. */
-void copi_supervisor_tell_waiters(struct supervisor *supervisor, const struct child *child);
+void copi_supervisor_tell_waiters(struct child *child);
 
 #endif

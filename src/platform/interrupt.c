@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unwind.h>
 
@@ -86,6 +87,19 @@ void copi_interrupt_map(void)
     dl_iterate_phdr(add_object, &first);
 }
 
+/* Whether the instruction is a linkage stub's: the program's own stubs lie in its own code, but the
+ * runtime, where it is linked into the program, calls libraries through them. */
+static bool is_stub(uintptr_t pc)
+{
+    static const unsigned char mark[] = { 0xf3, 0x0f, 0x1e, 0xfa };     /* endbr64 */
+    const unsigned char *code = (const unsigned char *)pc;
+    if (memcmp(code, mark, sizeof mark) == 0)
+        code += sizeof mark;
+    if (*code == 0xf2)                                                  /* bnd */
+        code++;
+    return code[0] == 0xff && code[1] == 0x25;                          /* jmp *(rip + n) */
+}
+
 /* ---- where the code can be left ------------------------------------------------------------ */
 
 /* A walk up the frames, and the place to leave that was found: `now`, or a return address's. */
@@ -104,6 +118,8 @@ struct walk {
 static void see_frame(struct walk *walk, uintptr_t pc, uintptr_t cfa)
 {
     enum owner owner = owner_of(walk->begun ? pc - 1 : pc);
+    if (!walk->begun && owner == OWNER_PROGRAM && is_stub(pc))
+        owner = OWNER_LIBRARY;
     bool found = walk->now || walk->slot != NULL;
     if (found && owner == OWNER_LIBRARY && !walk->impatient) {
         walk->now = false;
@@ -143,11 +159,29 @@ __attribute__((used)) void copi_interrupt_left(void)
 
 void copi_interrupt_return(void);      /* in assembly: calls copi_interrupt_left */
 
-/* A system call that would be made again, for the signal's sake, ends with EINTR instead. */
+/* System calls that may wait for long and may end with EINTR at any time.  Others are made, or made
+ * again: to leave one out (a futex's wake-up, a close) would do harm. */
+static bool may_be_interrupted(long number)
+{
+    static const short numbers[] = {
+        SYS_read, SYS_readv, SYS_pread64, SYS_preadv, SYS_write, SYS_writev, SYS_recvfrom,
+        SYS_recvmsg, SYS_recvmmsg, SYS_sendto, SYS_sendmsg, SYS_accept, SYS_accept4, SYS_connect,
+        SYS_wait4, SYS_waitid, SYS_flock, SYS_fcntl, SYS_open, SYS_openat, SYS_msgrcv, SYS_msgsnd,
+        SYS_semop, SYS_nanosleep, SYS_clock_nanosleep, SYS_poll, SYS_ppoll, SYS_select,
+        SYS_pselect6, SYS_epoll_wait, SYS_epoll_pwait, SYS_pause, SYS_ioctl,
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (number == numbers[i])
+            return true;
+    return false;
+}
+
+/* One that would be made again, for the signal's sake, ends with EINTR instead. */
 static void end_system_call(greg_t *registers)
 {
     const unsigned char *code = (const unsigned char *)(uintptr_t)registers[REG_RIP];
-    if (code[0] == 0x0f && code[1] == 0x05) {
+    bool is_call = code[0] == 0x0f && code[1] == 0x05;
+    if (is_call && may_be_interrupted((long)registers[REG_RAX])) {
         registers[REG_RIP] += 2;
         registers[REG_RAX] = -EINTR;
     }

@@ -7,6 +7,7 @@
 #include <coppice/timer.h>
 
 #include "node.h"
+#include "reason.h"
 
 static const char *const kinds[] = {
     [COP_LOG_CRASH] = "crash", [COP_LOG_SERVER] = "server", [COP_LOG_SUPERVISOR] = "supervisor",
@@ -94,6 +95,7 @@ int cop_log_format(const cop_log_event *event, char *buffer, size_t size)
     add_reason(&text, event);
     for (size_t i = 0; i < event->restarted_count; i++)
         add(&text, "%s%s", i == 0 ? "; restarted " : ", ", event->restarted[i]);
+    copi_make_printable(buffer, size > 0 ? size - 1 : 0, text.length);
     if (event->text != NULL)
         add(&text, ": %s", event->text);
     if (event->kind == COP_LOG_CRASH && event->reason != NULL &&

@@ -98,7 +98,7 @@ static void end_turn(struct watch *watch, struct scheduler *scheduler, int64_t n
     }
     atomic_store_explicit(&scheduler->impatient, now_ns - watch->kill_ns >= IMPATIENT_NS,
                           memory_order_relaxed);
-    copi_interrupt_send(scheduler->thread);
+    copi_interrupt_send(atomic_load(&scheduler->thread));
 }
 
 static void report_hog(const struct watch *watch, struct scheduler *scheduler, cop_pid pid,
@@ -129,7 +129,7 @@ static bool is_missed(struct scheduler *scheduler, int64_t now_ns)
 /* Whether it will not come back soon, and is not just kept from running by a busy machine. */
 static bool is_gone(struct watch *watch, struct scheduler *scheduler, int64_t now_ns)
 {
-    int64_t cpu_ns = copi_thread_cpu_ns(scheduler->thread);
+    int64_t cpu_ns = copi_thread_cpu_ns(atomic_load(&scheduler->thread));
     if (watch->cpu_ns == 0)
         watch->cpu_ns = cpu_ns;
     return cpu_ns - watch->cpu_ns >= COMPUTED_NS || now_ns - watch->since_ns >= WAITED_NS;
@@ -155,7 +155,7 @@ static void look_at(struct watch *watch, struct scheduler *scheduler, int64_t no
     if (hog_ns > 0 && now_ns - watch->since_ns >= hog_ns && !watch->told) {
         watch->told = true;
         atomic_store(&scheduler->look, true);
-        copi_interrupt_send(scheduler->thread);
+        copi_interrupt_send(atomic_load(&scheduler->thread));
     } else if (watch->told && atomic_exchange(&scheduler->seen, false)) {
         report_hog(watch, scheduler, pid, now_ns);
     }

@@ -102,7 +102,7 @@ static bool scheduler_enter(struct scheduler *scheduler)
 {
     copi_scheduler = scheduler;
     copi_context_of_thread(&scheduler->context);
-    scheduler->thread = pthread_self();
+    atomic_store(&scheduler->thread, pthread_self());
     return copi_fault_enter(&scheduler->fault_thread);
 }
 
@@ -143,7 +143,7 @@ bool copi_spare_start(struct scheduler *spare)
     if (spare->started)
         return true;
     atomic_fetch_add(&copi_node.standing_in, 1);
-    spare->started = pthread_create(&spare->thread, NULL, scheduler_thread, spare) == 0;
+    spare->started = pthread_create(&spare->started_as, NULL, scheduler_thread, spare) == 0;
     if (!spare->started)
         atomic_fetch_sub(&copi_node.standing_in, 1);
     return spare->started;
@@ -241,17 +241,17 @@ static void run_schedulers(void)
     int started = 1;
     for (; started < copi_node.schedulers; started++) {
         struct scheduler *scheduler = &copi_node.scheduler[started];
-        if (pthread_create(&scheduler->thread, NULL, scheduler_thread, scheduler) != 0)
+        if (pthread_create(&scheduler->started_as, NULL, scheduler_thread, scheduler) != 0)
             break;
     }
     copi_monitor_start();
     copi_scheduler_run(&copi_node.scheduler[0]);
     while (--started > 0)
-        pthread_join(copi_node.scheduler[started].thread, NULL);
+        pthread_join(copi_node.scheduler[started].started_as, NULL);
     copi_monitor_stop();
     for (int i = copi_node.schedulers; i < copi_node.all; i++)
         if (copi_node.scheduler[i].started)
-            pthread_join(copi_node.scheduler[i].thread, NULL);
+            pthread_join(copi_node.scheduler[i].started_as, NULL);
 }
 
 int cop_run(cop_function *main_function, void *argument, const cop_run_options *options)

@@ -248,6 +248,15 @@ static void append(char *buffer, size_t size, int *length, const char *format, .
         *length += more;
 }
 
+/* An atom may be made of anything, a child's id for one: what would break the line is shown as
+ * '?'. */
+void copi_make_printable(char *buffer, size_t size, int length)
+{
+    for (size_t i = 0; i < size && i < (size_t)length; i++)
+        if ((unsigned char)buffer[i] < ' ' || buffer[i] == 0x7f)
+            buffer[i] = '?';
+}
+
 int cop_reason_format(const cop_reason *reason, char *buffer, size_t size)
 {
     int length = 0;
@@ -260,6 +269,7 @@ int cop_reason_format(const cop_reason *reason, char *buffer, size_t size)
         append(buffer, size, &length, "%s%s%s", prefix, reason->text,
                reason->cause != NULL ? ":" : "");
     }
+    copi_make_printable(buffer, size > 0 ? size - 1 : 0, length);
     return length;
 }
 

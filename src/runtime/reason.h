@@ -11,6 +11,10 @@ const cop_reason *copi_reason_crash(const cop_crash *crash);
  * knows; returns as snprintf does. */
 int copi_format_backtrace(const cop_crash *crash, char *buffer, size_t size);
 
+/* Puts a question mark in place of each control character of a text of that length, of which `size`
+ * bytes are there. */
+void copi_make_printable(char *buffer, size_t size, int length);
+
 /* The static reason for want of memory. */
 extern const cop_reason copi_reason_enomem;
 

@@ -48,7 +48,8 @@ struct run_queue {
 struct scheduler {
     /* -- the owner's -- */
     int index;
-    pthread_t thread;
+    pthread_t started_as;             /* its creator's, to join it */
+    _Atomic(pthread_t) thread;        /* set by itself; the monitor reads it */
     bool started;                     /* of a spare: it has a thread; the monitor's */
     _Atomic(struct process *) current;    /* the monitor looks at it */
     unsigned critical;                /* > 0: in the runtime's own work; no fault is contained */

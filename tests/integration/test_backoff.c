@@ -243,7 +243,7 @@ static void ends_normally(void *argument)
     static const cop_child_spec children[] = {
         WORKER(a, .backoff = { .initial_ms = 100 }),
         WORKER(b, .backoff = { .initial_ms = 100 }, .restart = COP_TRANSIENT),
-        WORKER(c, .backoff = { .initial_ms = 100 }, .restart = COP_TEMPORARY) };
+        WORKER(c, .restart = COP_TEMPORARY) };
     start_top(&(cop_supervisor){ UNLIMITED, COP_CHILDREN(children) });
     worker_exit("a", COP_NORMAL);
     worker_exit("b", COP_NORMAL);

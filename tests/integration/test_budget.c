@@ -300,8 +300,8 @@ START_TEST(only_in_one_for_one_can_a_child_stay_down_alone)
                              "all: badarg start_spec:bad_combination:a\n"
                              "one: badarg start_spec:invalid_budget:a\n"
                              "--\n"
-                             "child: badarg\n"
-                             "child: badarg\n");
+                             "child: badarg start_spec:bad_combination:a\n"
+                             "child: badarg start_spec:invalid_budget:a\n");
 }
 END_TEST
 

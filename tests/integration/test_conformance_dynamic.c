@@ -91,8 +91,8 @@ static void asks_for_the_impossible(void *argument)
 START_TEST(each_way_in_which_a_start_fails_is_answered_and_a_wrong_spec_before_it_is_sent)
 {
     expect_story(asks_for_the_impossible,
-                 "not asked: badarg\n"
-                 "not asked: badarg\n"
+                 "not asked: badarg start_spec:missing_start:no start\n"
+                 "not asked: badarg start_spec:invalid_shutdown:a\n"
                  "a.1 starts\n"
                  "shutdown 0: ok\n"
                  "b.1 starts\n"

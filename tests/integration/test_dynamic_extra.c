@@ -180,14 +180,14 @@ static void is_refused(void *argument)
 
 START_TEST(specs_that_a_dynamic_supervisor_cannot_keep_are_refused_in_both_forms)
 {
-    expect_story(is_refused, "ready: badarg\n"
-                             "supervisor with probe: badarg\n"
-                             "backoff: badarg\n"
-                             "jitter: badarg\n"
-                             "budget: badarg\n"
-                             "drain: badarg\n"
-                             "probe: badarg\n"
-                             "significant: badarg\n");
+    expect_story(is_refused, "ready: badarg start_spec:bad_combination\n"
+                             "supervisor with probe: badarg start_spec:bad_combination\n"
+                             "backoff: badarg start_spec:invalid_backoff\n"
+                             "jitter: badarg start_spec:invalid_backoff\n"
+                             "budget: badarg start_spec:invalid_budget\n"
+                             "drain: badarg start_spec:invalid_drain\n"
+                             "probe: badarg start_spec:invalid_probe\n"
+                             "significant: badarg start_spec:bad_combination\n");
 }
 END_TEST
 

@@ -95,8 +95,8 @@ static void is_asked_wrongly(void *argument)
 START_TEST(wrong_requests_are_refused)
 {
     expect_story(is_asked_wrongly, "NULL: badarg\n"
-                                   "no start: badarg\n"
-                                   "significant: badarg\n"
+                                   "no start: badarg start_spec:missing_start\n"
+                                   "significant: badarg start_spec:bad_combination:a\n"
                                    "no template: badarg\n"
                                    "no argument: badarg\n"
                                    "by id: badarg\n"

@@ -371,6 +371,46 @@ START_TEST(a_child_that_is_started_by_a_call_has_its_time_from_then_on_and_holds
 }
 END_TEST
 
+/* ---- a start that waits for ever --------------------------------------------------- */
+
+static void starts_for_ever(void *unused)
+{
+    (void)unused;
+    static const cop_child_spec children[] = { WORKER(a, .ready_ms = COP_INFINITY) };
+    static const cop_supervisor waiting = { .name = "waiting", COP_CHILDREN(children) };
+    cop_supervisor_start_link(&waiting);
+}
+
+static void ends_its_start(void *unused)
+{
+    (void)unused;
+    cop_pid starter = cop_spawn(starts_for_ever, NULL, 0);
+    settle();
+    cop_ref supervisor = cop_monitor("waiting");
+    cop_exit_process(starter, COP_KILL);
+    trace_down("with its parent", supervisor);
+
+    cop_spawn(starts_for_ever, NULL, 0);
+    settle();
+    supervisor = cop_monitor("waiting");
+    trace_error("stop", cop_stop_process(cop_to("waiting"), COP_SHUTDOWN, 100));
+    trace_down("when told", supervisor);
+    trace("%d processes", (int)cop_process_count());
+}
+
+START_TEST(a_supervisor_that_waits_for_a_child_hears_its_parents_end_and_orders_to_stop)
+{
+    expect_story(ends_its_start, "0: a.1 starts\n"
+                                 "1: a.1 is gone\n"
+                                 "with its parent down: killed\n"
+                                 "1: a.2 starts\n"
+                                 "2: a.2 is gone\n"
+                                 "stop: ok\n"
+                                 "when told down: shutdown\n"
+                                 "1 processes\n");
+}
+END_TEST
+
 static const cop_supervisor below = { .name = "below" };
 static const cop_dynamic_supervisor dynamic = { .name = "dynamic" };
 
@@ -403,7 +443,7 @@ START_TEST(what_no_supervisor_can_do_is_refused)
                              "top: badarg start_spec:invalid_backoff:a\n"
                              "top: badarg start_spec:invalid_probe:a\n"
                              "top: badarg start_spec:bad_combination:a\n"
-                             "child: badarg\n");
+                             "child: badarg start_spec:bad_combination:a\n");
 }
 END_TEST
 
@@ -430,6 +470,8 @@ static Suite *readiness_suite(void)
     tcase_add_test(
         tests,
         a_child_that_is_started_by_a_call_has_its_time_from_then_on_and_holds_up_nobody);
+    tcase_add_test(tests,
+                   a_supervisor_that_waits_for_a_child_hears_its_parents_end_and_orders_to_stop);
     tcase_add_test(tests, what_no_supervisor_can_do_is_refused);
     suite_add_tcase(suite, tests);
     return suite;

@@ -98,9 +98,9 @@ START_TEST(start_child_refuses_a_spec_with_a_fault_and_keeps_nothing_of_a_tempor
     expect_story(adds_wrong_children,
                  "top: ok\n"
                  "NULL: badarg\n"
-                 "no id: badarg\n"
-                 "no start: badarg\n"
-                 "significant: badarg\n"
+                 "no id: badarg start_spec:missing_id\n"
+                 "no start: badarg start_spec:missing_start:a\n"
+                 "significant: badarg start_spec:bad_combination:a\n"
                  "b.1 ignores\n"
                  "temporary that ignores: ok no process\n"
                  "from a template: badarg\n"

@@ -244,8 +244,10 @@ struct scheduler *copi_spare_stands_for(struct scheduler *spare)
 
 struct process *copi_spare_next(struct scheduler *spare, struct scheduler *lost)
 {
-    struct process *process = take_own(spare);
-    return process == NULL && lost != NULL ? take_own(lost) : process;
+    uint64_t ticks = atomic_load_explicit(&spare->ticks, memory_order_relaxed);
+    bool lost_first = lost != NULL && (ticks & 1) != 0;     /* in turn, so that neither starves */
+    struct process *process = take_own(lost_first ? lost : spare);
+    return process == NULL && lost != NULL ? take_own(lost_first ? spare : lost) : process;
 }
 
 static int64_t nearer(struct scheduler *scheduler, int64_t first)

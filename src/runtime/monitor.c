@@ -145,9 +145,12 @@ static void look_at(struct watch *watch, struct scheduler *scheduler, int64_t no
         copi_queue_is_back(scheduler);
         return;
     }
-    if (atomic_load_explicit(&process->doomed, memory_order_relaxed))
+    bool doomed = atomic_load_explicit(&process->doomed, memory_order_relaxed);
+    bool missed = is_missed(scheduler, now_ns);
+    bool gone = (doomed || missed) && is_gone(watch, scheduler, now_ns);
+    if (gone && doomed)
         end_turn(watch, scheduler, now_ns);
-    if (is_missed(scheduler, now_ns) && is_gone(watch, scheduler, now_ns))
+    if (gone && missed)
         copi_queue_stand_in(scheduler);
 
     int64_t hog_ns = copi_node.options.hog_ms * 1000000;

@@ -1,13 +1,16 @@
 /* monitor.h - the thread that watches the schedulers.
  *
- * It looks at each scheduler every COPI_TICK_NS.  One that is still in the same turn
+ * It looks at each scheduler every COPI_TICK_NS.  A process does not come back if it has computed
+ * for a tick in the same turn, or has not ended the turn for much longer: a busy machine may have
+ * taken its processor away, which is no reason to do anything.  If so,
  *
- *   - and whose process is to be killed: is interrupted, so that the process ends (interrupt.h);
- *   - and that others wait for (in its queue, by its timers), and that has computed for so long or
- *     not come back for much longer (for a busy machine may have taken its processor away): gets a
- *     deputy, a spare scheduler with a thread of its own that runs nothing but what the other does
- *     not get to, those with a stack included, until it comes back;
- *   - for longer than options.hog_ms: is interrupted once, to see where, and reported.
+ *   - one that is to be killed is interrupted, so that it ends (interrupt.h);
+ *   - if others wait for its scheduler (in its queue, by its timers), that gets a deputy, a spare
+ *     scheduler with a thread of its own that runs nothing but what the other does not get to,
+ *     those with a stack included, until it comes back.
+ *
+ * Whatever it does, one that holds its thread for longer than options.hog_ms is interrupted once,
+ * to see where it is, and reported.
  *
  * There are some spares more than schedulers, but their threads start only when they are needed.
  * While all schedulers are parked the monitor sleeps, and whoever leaves that wakes it.  A

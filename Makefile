@@ -5,11 +5,15 @@
 #     make SETUP=--werror ... more options for meson setup
 #     make TESTS='--suite unit' test    only some tests; options of meson test
 #     make COUNT=100 SEED=7 test-otp    so many random files of each kind, of that seed
+#     make ROUNDS=100 crash-matrix      each kind of crash so often
+#     make CRASHES=100000 soak-crashes  so many crashes in a row
 
 SETUP =
 TESTS =
 COUNT = 2000
 SEED = 1
+ROUNDS = 1000
+CRASHES = 1000000
 
 export CC
 ifeq ($(origin CC),default)
@@ -20,7 +24,7 @@ endif
 # (vm.mmap_rnd_bits of 32); without randomisation, where that is allowed, they get them.
 STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: all run test test-asan test-tsan test-otp bench tidy clean help
+.PHONY: all run test test-asan test-tsan test-otp bench crash-matrix soak-crashes tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
 	@tools/setup.sh build $(SETUP)
@@ -55,6 +59,16 @@ bench: ## all benchmarks on one and on two scheduler threads
 	@for case in $$(build/bin/bench list); do \
 	    for schedulers in 1 2; do build/bin/bench $$schedulers $$case || exit 1; done; \
 	done
+
+crash-matrix: ## every kind of crash beside 1,000 busy siblings: what came of it, what it left
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build bin/crash_matrix
+	@build/bin/crash_matrix --rounds $(ROUNDS)
+
+soak-crashes: ## a million mixed crashes in a row, and what they left
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build bin/crash_matrix
+	@build/bin/crash_matrix --soak $(CRASHES) --seed $(SEED)
 
 tidy: all ## the checks of the house rules alone
 	@tools/run_tests.py build --suite house

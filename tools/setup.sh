@@ -23,6 +23,7 @@ pkg-config       command -v pkg-config
 python3          command -v python3
 check            pkg-config --exists check
 libsqlite3-dev   pkg-config --exists sqlite3
+libdw-dev        pkg-config --exists libdw
 END
     test -z "${OTP:-}" || echo 'erlang-base      command -v erlc'
     case "${CC:-}" in

@@ -13,6 +13,7 @@
 #include <coppice/timer.h>
 #include <coppice/memory.h>
 #include <coppice/dictionary.h>
+#include <coppice/crash_report.h>
 #include <coppice/log.h>
 #include <coppice/runtime.h>
 #include <coppice/start.h>

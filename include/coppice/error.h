@@ -36,7 +36,8 @@ enum cop_error {
     COP_EDUPLICATE = -18,      /* two children have the same id (duplicate_child_name) */
     COP_EOUTSIDE = -19,        /* called outside of a process, or with no runtime running */
     COP_ECLOSED = -20,         /* the descriptor is not open, or was closed meanwhile (closed) */
-    COP_EIO = -21              /* input or output failed; errno says why (eio) */
+    COP_EIO = -21,             /* input or output failed; errno says why (eio) */
+    COP_EFULL = -22            /* the receiver's mailbox is full: cop_mailbox_bound (full) */
 };
 
 /* [any thread] The error's name in OTP's words, such as "noproc" or

@@ -142,6 +142,8 @@ typedef struct cop_gen_server {
      * has been handled. */
     cop_next (*handle_drain)(void *state);
     size_t stack_bytes;      /* 0: the default */
+    size_t max_memory;       /* bytes from cop_alloc, its state among them; 0: no limit */
+    cop_mailbox_bound mailbox;   /* of calls, casts and plain messages that wait; 0: none */
 } cop_gen_server;
 
 /* ---- starting and stopping ------------------------------------------------------------- */
@@ -172,6 +174,8 @@ enum { COP_CALL_TIMEOUT_MS = 5000 };
  *                 reply never reaches this mailbox;
  *   COP_EDOWN     the server ended first; *ret_reason (if not NULL) is owned by the caller;
  *   COP_ESELF     a server called itself;
+ *   COP_EFULL     its mailbox is bounded and full, and it does not let senders wait: the request
+ *                 was not taken; where senders wait (COP_MAILBOX_BLOCK) it is, and the time runs;
  *   COP_EINVAL, COP_EOUTSIDE.
  * OTP exits the caller instead; cop_must does.  OTP: gen_server:call/3. */
 int cop_call_message(cop_dest server, cop_message *request, int64_t timeout_ms,
@@ -190,8 +194,10 @@ int cop_call_typed(cop_dest server, cop_message *request, int64_t timeout_ms,
 #define cop_call(server_, ret_, request_, ...)                                           \
     cop_call_timeout(server_, COP_CALL_TIMEOUT_MS, ret_, request_, __VA_ARGS__)
 
-/* [any thread] Sends without waiting for an answer.  Takes the message over; always
- * returns 0, even if nobody is there.  OTP: gen_server:cast/2. */
+/* [any thread] Sends without waiting for an answer.  Takes the message over; returns 0, even if
+ * nobody is there; COP_EFULL when the server's mailbox is full and it refuses what is too much, or
+ * lets senders wait and the caller cannot (process.h, cop_mailbox_bound; with COP_MAILBOX_BLOCK a
+ * cast waits for room, without a time limit).  OTP: gen_server:cast/2. */
 int cop_cast_message(cop_dest server, cop_message *message);
 #define cop_cast(server_, type_, ...) cop_cast_message(cop_to(server_), cop_new(type_, __VA_ARGS__))
 

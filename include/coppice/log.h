@@ -13,6 +13,7 @@
 #ifndef COPPICE_LOG_H
 #define COPPICE_LOG_H
 
+#include <coppice/crash_report.h>
 #include <coppice/message.h>
 #include <coppice/reason.h>
 
@@ -23,7 +24,7 @@ extern "C" {
 enum cop_log_level { COP_LOG_DEBUG, COP_LOG_INFO, COP_LOG_WARNING, COP_LOG_ERROR };
 
 enum cop_log_kind {
-    COP_LOG_CRASH,        /* a process ended abnormally: process, reason */
+    COP_LOG_CRASH,        /* a process ended abnormally: process, reason, report */
     COP_LOG_SERVER,       /* a gen_server ended abnormally: process, message_type, reason */
     COP_LOG_SUPERVISOR,   /* supervisor, child, context (start_error, child_terminated,
                            * shutdown_error, shutdown, stays_down), reason */
@@ -45,10 +46,14 @@ typedef struct cop_log_event {
     const char *context;
     const char *message_type;     /* the last message's type, or NULL */
     const cop_reason *reason;     /* or NULL */
+    uint64_t restarts;            /* COP_LOG_SUPERVISOR, child_terminated: how often the child was
+                                   * started again so far; a dynamic supervisor counts those with
+                                   * a backoff, a budget or a probe */
     const char *const *restarted; /* COP_LOG_RESTART: the ids that were started again, in
                                    * order, the one that crashed among them */
     size_t restarted_count;
     const char *text;             /* or NULL */
+    const cop_crash_report *report;   /* COP_LOG_CRASH: all that is known; NULL without memory */
 } cop_log_event;
 
 typedef void cop_log_sink(const cop_log_event *event, void *context);
@@ -61,7 +66,7 @@ void cop_log(const cop_log_event *event);
 void cop_log_stderr(const cop_log_event *event, void *context);
 
 /* [any thread] The event as text, as cop_log_stderr prints it, without a final
- * newline; like snprintf. */
+ * newline; like snprintf.  A crash: as cop_crash_report_format prints it. */
 int cop_log_format(const cop_log_event *event, char *buffer, size_t size);
 
 #ifdef __cplusplus

@@ -36,6 +36,12 @@ void cop_free(void *block);
 /* [process] Bytes that the process has from cop_alloc now. */
 size_t cop_memory_used(void);
 
+/* [process] Limits what the process may have from cop_alloc: the request that goes beyond ends it
+ * with error "enomem: max_memory".  Deferred actions are not limited.  If it has more already, that
+ * stays; an argument that is copied at its start counts, messages do not (cop_limit_mailbox), nor
+ * what it takes from malloc.  0: no limit.  Returns 0 or COP_ENOMEM. */
+int cop_limit_memory(size_t max_memory);
+
 typedef void cop_cleanup(void *argument);
 typedef struct cop_deferred cop_deferred;
 

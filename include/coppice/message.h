@@ -13,7 +13,8 @@
  *     const cop_message *m = cop_receive(COP_INFINITY);
  *     const ping *p = cop_get(m, ping);                  // NULL if it is another type
  *
- * A mailbox is unbounded and keeps messages in order of arrival; of one sender,
+ * A mailbox has no bound unless its process set one (cop_mailbox_bound, process.h), and
+ * keeps messages in order of arrival; of one sender,
  * that is the order of sending, over all kinds of signals (links, exits, downs).
  * OTP: erlang:send/2, receive.
  *
@@ -195,11 +196,13 @@ const void *cop_message_expect(const cop_message *message, const cop_message_typ
 
 /* ---- sending --------------------------------------------------------------------------- */
 
-/* [any thread] Sends a message; never blocks.  Takes the message over, whatever
- * it returns.  A dead process or an inactive alias drops it silently.  One that was received
- * may be passed on: it keeps its kind and from; its ref, unless it is a request, becomes 0.
+/* [any thread] Sends a message; waits only for room in a mailbox that lets senders wait
+ * (COP_MAILBOX_BLOCK).  Takes the message over, whatever it returns.  A dead process or an
+ * inactive alias drops it silently.  One that was received may be passed on: it keeps its kind and
+ * from; its ref, unless it is a request, becomes 0.
  * Returns 0; COP_ENOPROC when the destination is a name or a via name that nobody has
- * (OTP: badarg); COP_EINVAL for NULL. */
+ * (OTP: badarg); COP_EFULL when the receiver's mailbox is full and it refuses what is too much;
+ * COP_EINVAL for NULL. */
 int cop_send_message(cop_dest to, cop_message *message);
 
 /* cop_send(to, type, .field = value, ...): to a pid, an alias, a name. */

@@ -34,6 +34,35 @@ extern "C" {
 /* What a process runs.  Returning ends it with reason normal. */
 typedef void cop_function(void *argument);
 
+/* How many messages may wait in a mailbox, and what happens to one more.  Counted are plain
+ * messages, casts and requests, received or not, until they are taken.  Exits, downs, links and
+ * monitors, replies, what is sent through an alias (requests excepted), timers' and system messages
+ * always arrive and do not count.
+ *
+ * A request (a call's) is never dropped in silence, for its caller waits: to a full mailbox of the
+ * first three kinds it gets COP_EFULL at once.
+ *
+ *   FAIL         the sender gets COP_EFULL, the message is freed
+ *   DROP_NEWEST  the message is freed, the sender gets 0
+ *   DROP_OLDEST  the oldest that is no request is freed, when the receiver next looks; while it
+ *                does not, senders see to it that no more than 3 * limit and a few are kept
+ *   BLOCK        the message is put behind the others and its sender waits until it is among the
+ *                first `limit`, or the receiver is dead; it can be killed meanwhile.  So the
+ *                mailbox has up to one more for each process that sends, and a receive that looks
+ *                for a message finds it though its sender waits.  A caller waits for its answer as
+ *                it is.  Who cannot wait gets COP_EFULL and the message is freed: the receiver
+ *                itself, what is no process (a blocking function, too), a deferred action, a drop
+ *                function, a cop_match's accept.  Two that send to each other so may wait for each
+ *                other for ever. */
+enum cop_when_full {
+    COP_MAILBOX_FAIL, COP_MAILBOX_DROP_NEWEST, COP_MAILBOX_DROP_OLDEST, COP_MAILBOX_BLOCK
+};
+
+typedef struct cop_mailbox_bound {
+    size_t limit;                  /* 0: none */
+    enum cop_when_full when_full;
+} cop_mailbox_bound;
+
 typedef struct cop_spawn_options {
     bool link;             /* link it to the caller, atomically with its start */
     bool monitor;          /* monitor it, atomically; ret_ref gets the reference */
@@ -42,6 +71,8 @@ typedef struct cop_spawn_options {
     bool trap_exit;        /* start with trap_exit on */
     const char *label;     /* for reports; must outlive the process (a literal) */
     size_t stack_bytes;    /* stack size; 0: the default, 64 KiB. Rounded up to a power of two */
+    size_t max_memory;     /* see cop_limit_memory (memory.h); 0: no limit */
+    cop_mailbox_bound mailbox;
 } cop_spawn_options;
 
 /* [any thread; link and monitor: process] Starts a process that runs
@@ -116,6 +147,16 @@ void cop_become_timeout(int64_t timeout_ms);
 
 /* [process] In a handler: the message now belongs to the caller, who frees or sends it. */
 void cop_message_keep(cop_message *message);
+
+/* ---- limits ---------------------------------------------------------------------------- */
+
+/* [process] Bounds the caller's mailbox from now on, or no more (limit 0); what has come unbounded
+ * is not counted.  Returns 0; COP_EINVAL for an unknown when_full; COP_ENOMEM. */
+int cop_limit_mailbox(cop_mailbox_bound bound);
+
+/* [process] How many messages were dropped because the caller's mailbox was full: by DROP_NEWEST
+ * and DROP_OLDEST, not those whose senders got COP_EFULL. */
+uint64_t cop_mailbox_dropped(void);
 
 /* ---- exits ----------------------------------------------------------------------------- */
 

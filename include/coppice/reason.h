@@ -34,7 +34,10 @@ enum cop_reason_kind {
     COP_REASON_CRASH       /* a signal or a failed assert; cop_reason_crash() tells */
 };
 
-enum { COP_BACKTRACE_MAX = 32 };  /* frames kept of a crash */
+enum {
+    COP_BACKTRACE_MAX = 32,       /* frames kept of a crash */
+    COP_REGISTERS_MAX = 40
+};
 
 /* What is known of a native crash. */
 typedef struct cop_crash {
@@ -47,6 +50,9 @@ typedef struct cop_crash {
     const void *pc;               /* the instruction that faulted */
     unsigned frames;              /* how many of backtrace[] are set */
     const void *backtrace[COP_BACKTRACE_MAX]; /* return addresses, innermost first */
+    unsigned registers;           /* how many of register_values[] are set; 0 for what needs no
+                                   * signal: a call of abort, a failed assert */
+    uint64_t register_values[COP_REGISTERS_MAX];  /* cop_crash_register has their names */
 } cop_crash;
 
 /* The well-known reasons: static, never counted, compared by cop_reason_is(). */
@@ -111,8 +117,12 @@ bool cop_reason_abnormal(const cop_reason *reason);
  * text has, writes at most size bytes with a final NUL. */
 int cop_reason_format(const cop_reason *reason, char *buffer, size_t size);
 
-/* [any thread] Prints a crash's details, several lines: what happened, where,
- * and the backtrace with the function names that the dynamic linker knows.
+/* [any thread] The name of register_values[index] on this processor, such as "rax"; NULL behind the
+ * last one. */
+const char *cop_crash_register(unsigned index);
+
+/* [any thread] Prints a crash's details, several lines: what happened, where, and the backtrace,
+ * with functions, files and lines as crash_report.h has them, which may read files.
  * Returns as cop_reason_format does; 0 for a reason that is no crash. */
 int cop_reason_format_crash(const cop_reason *reason, char *buffer, size_t size);
 

@@ -140,7 +140,8 @@ int cop_registry_meta(const cop_registry *registry, const char *key, cop_registr
 int cop_registry_delete_meta(const cop_registry *registry, const char *key);
 
 /* What listeners get, sent by the process that registers, unregisters or, beyond Elixir, ends; not
- * when the registry ends. */
+ * when the registry ends.  One who sends it waits for a listener with a bounded mailbox that lets
+ * senders wait (process.h), or, at its end, drops the event when that is full. */
 typedef struct cop_registry_event {
     const char *registry;      /* the registry's name; lives as long as the program */
     char key[128];             /* cut if longer */

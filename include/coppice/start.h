@@ -40,6 +40,8 @@ typedef struct cop_start_options {
     int64_t timeout_ms;      /* time to get ready; 0 or COP_INFINITY: no limit */
     const char *label;
     size_t stack_bytes;
+    size_t max_memory;       /* as in cop_spawn_options */
+    cop_mailbox_bound mailbox;
 } cop_start_options;
 
 /* [may block] Starts function(argument) and waits for its cop_init_ack or _fail, or its end.  If

@@ -411,6 +411,16 @@ COPI_SEES_POISON void *copi_arena_realloc(struct arena **arena_, struct slab_cac
     return moved;
 }
 
+COPI_SEES_POISON size_t copi_arena_size(const void *block)
+{
+    if (!block)
+        return 0;
+    const struct header *header = (const struct header *)block - 1;
+    if (header->class != LARGE)
+        return header->size;
+    return ((const struct chunk *)(const void *)((const char *)header - FRONT))->size;
+}
+
 size_t copi_arena_used(const struct arena *arena)
 {
     return arena ? arena->used : 0;

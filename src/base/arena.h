@@ -32,6 +32,9 @@ void copi_arena_free(struct arena *arena, void *block);   /* NULL block is accep
  * faults. */
 bool copi_arena_has(const struct arena *arena, const void *block);
 
+/* A block's bytes, as they were asked for; of NULL 0. */
+size_t copi_arena_size(const void *block);
+
 /* Bytes in use by blocks, as they were asked for. */
 size_t copi_arena_used(const struct arena *arena);
 

@@ -94,9 +94,11 @@ void copi_child_hear_all(struct keeper *keeper);
 
 enum child_end copi_child_end(const cop_reason *reason);
 
-/* context: start_error, child_terminated, shutdown_error, shutdown. */
+/* context: start_error, shutdown_error, shutdown; ended: child_terminated. */
 void copi_report(const struct keeper *keeper, const char *context, const char *id, cop_pid pid,
                  const cop_reason *reason);
+void copi_report_ended(const struct keeper *keeper, const char *id, cop_pid pid,
+                       const cop_reason *reason, uint64_t restarts);
 
 /* Reports a child that was stopped, unless it ended as it should.  The reason `noproc` is that of a
  * child that was dead and not linked: why it ended, nobody knows. */

@@ -130,8 +130,8 @@ static cop_next child_ended(struct dynamic_supervisor *supervisor, struct dynami
     }
     struct decision decision = copi_policy_ended(&supervisor->policy, &ended, cop_now_ns());
     if (decision.report)
-        copi_report(&supervisor->keeper, "child_terminated", child->spec->id,
-                    copi_dynamic_pid(child), reason);
+        copi_report_ended(&supervisor->keeper, child->spec->id, copi_dynamic_pid(child), reason,
+                          child->upkeep == NULL ? 0 : child->upkeep->restarts);
     supervisor->at_hand = cop_reason_ref(reason);    /* upkeep's may go with the child */
     cop_next next = carry_out(supervisor, child, decision, supervisor->at_hand);
     cop_reason_unref(supervisor->at_hand);

@@ -55,7 +55,11 @@ int copi_call(cop_dest server, cop_message *request, enum cop_message_kind kind,
     request->ref = ref.serial;
     cop_dest to = cop_to_pid(pid);
     to.alias = server.alias;
-    cop_send_message(to, request);
+    error = cop_send_message(to, request);
+    if (error != COP_OK) {
+        cop_demonitor_flush(ref);
+        return error;
+    }
 
     cop_message *answer = await_answer(ref, timeout_ms);
     if (answer == NULL)
@@ -106,8 +110,7 @@ int cop_cast_message(cop_dest server, cop_message *message)
 {
     if (message != NULL)
         message->kind = COP_CAST;
-    cop_send_message(server, message);
-    return COP_OK;
+    return cop_send_message(server, message) == COP_EFULL ? COP_EFULL : COP_OK;
 }
 
 void cop_answer_message(cop_from from, cop_message *reply)

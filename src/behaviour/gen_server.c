@@ -389,6 +389,10 @@ cop_started cop_gen_server_start_opt(const cop_gen_server *server, const cop_sta
         start.label = server->label != NULL ? server->label : server->name;
     if (start.stack_bytes == 0)
         start.stack_bytes = server->stack_bytes;
+    if (start.max_memory == 0)
+        start.max_memory = server->max_memory;
+    if (start.mailbox.limit == 0)
+        start.mailbox = server->mailbox;
     cop_started started = cop_start(server_main, &start);
     cop_free(block);
     return started;

@@ -35,6 +35,16 @@ void copi_report(const struct keeper *keeper, const char *context, const char *i
     cop_log(&event);
 }
 
+void copi_report_ended(const struct keeper *keeper, const char *id, cop_pid pid,
+                       const cop_reason *reason, uint64_t restarts)
+{
+    cop_log_event event = event_of(keeper, COP_LOG_ERROR, COP_LOG_SUPERVISOR, id, pid);
+    event.context = "child_terminated";
+    event.reason = reason;
+    event.restarts = restarts;
+    cop_log(&event);
+}
+
 void copi_report_stopped(const struct keeper *keeper, const cop_child_spec *spec, cop_pid pid,
                          const cop_reason *reason)
 {

@@ -97,6 +97,8 @@ static int check(cop_function *function, const cop_start_options *options)
         return COP_EINVAL;
     if (options->argument == NULL && options->argument_size > 0)
         return COP_EINVAL;
+    if ((unsigned)options->mailbox.when_full > COP_MAILBOX_BLOCK)
+        return COP_EINVAL;
     return has_name(options) && !is_name(options) ? COP_EINVAL : COP_OK;
 }
 
@@ -132,6 +134,8 @@ static cop_pid spawn(cop_function *function, const cop_start_options *options, c
         .trap_exit = options->trap_exit,
         .label = options->label,
         .stack_bytes = options->stack_bytes,
+        .max_memory = options->max_memory,
+        .mailbox = options->mailbox,
     };
     if (has_name(options))
         return spawn_named(function, options, &spawn);

@@ -253,7 +253,8 @@ cop_next copi_supervisor_child_ended(struct supervisor *supervisor, struct child
     ended.end = copi_child_end(reason);
     struct decision decision = copi_policy_ended(&supervisor->policy, &ended, cop_now_ns());
     if (decision.report)
-        copi_report(&supervisor->keeper, "child_terminated", child->spec.id, child->pid, reason);
+        copi_report_ended(&supervisor->keeper, child->spec.id, child->pid, reason,
+                          child->upkeep.restarts);
     return carry_out(supervisor, child, decision);
 }
 

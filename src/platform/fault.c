@@ -30,6 +30,20 @@ const char *copi_fault_name(int signal)
     }
 }
 
+/* Those that people look for, in the order in which debuggers show them. */
+static const struct { const char *name; int index; } machine_registers[COPI_REGISTERS] = {
+    { "rax", REG_RAX }, { "rbx", REG_RBX }, { "rcx", REG_RCX }, { "rdx", REG_RDX },
+    { "rsi", REG_RSI }, { "rdi", REG_RDI }, { "rbp", REG_RBP }, { "rsp", REG_RSP },
+    { "r8", REG_R8 },   { "r9", REG_R9 },   { "r10", REG_R10 }, { "r11", REG_R11 },
+    { "r12", REG_R12 }, { "r13", REG_R13 }, { "r14", REG_R14 }, { "r15", REG_R15 },
+    { "rip", REG_RIP }, { "eflags", REG_EFL },
+};
+
+const char *copi_fault_register(unsigned index)
+{
+    return index < COPI_REGISTERS ? machine_registers[index].name : NULL;
+}
+
 /* Makes the interrupted code go on in `context`, with `value` as its switch's result: clears
  * the direction, alignment-check and trap flags and the floating-point state that the faulting
  * code may have left, and unblocks what abort() blocked. */
@@ -71,6 +85,8 @@ COPI_UNCHECKED static void on_fault(int signal, siginfo_t *info, void *context)
         .sp = (void *)(uintptr_t)registers[REG_RSP],
         .fp = (void *)(uintptr_t)registers[REG_RBP],
     };
+    for (int i = 0; i < COPI_REGISTERS; i++)
+        fault.registers[i] = (uint64_t)registers[machine_registers[i].index];
     void *value = NULL;
     struct context *target = fault_hook == NULL ? NULL : fault_hook(&fault, &value);
     if (target != NULL) {

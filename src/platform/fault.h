@@ -15,12 +15,15 @@
 
 #include "context.h"
 
+enum { COPI_REGISTERS = 18 };
+
 struct fault {
     int signal;
     int code;             /* si_code */
     bool from_outside;    /* sent by kill(2), not by raise(3) in this thread */
     const void *address;  /* si_addr of a memory or arithmetic fault, else NULL */
     void *pc, *sp, *fp;   /* the interrupted code's */
+    uint64_t registers[COPI_REGISTERS];   /* of a fault; copi_fault_register has their names */
 };
 
 /* Returns the context to land in (its switch returns *ret_value), or NULL.  Async-signal-safe. */
@@ -38,6 +41,9 @@ void copi_fault_leave(struct fault_thread *thread);
 /* For other handlers: on return from the handler that got this ucontext_t, the thread goes on in
  * `context`, whose switch returns value. */
 void copi_fault_land(void *ucontext, struct context *context, void *value);
+
+/* The name of a register, such as "rax"; NULL from COPI_REGISTERS on. */
+const char *copi_fault_register(unsigned index);
 
 /* The signal's name, such as "SIGSEGV". */
 const char *copi_fault_name(int signal);

@@ -83,6 +83,9 @@ COPI_UNCHECKED struct context *copi_crash_hook(const struct fault *fault, void *
     crash->assertion = NULL;
     crash->address = fault->address;
     crash->pc = fault->pc;
+    _Static_assert((int)COPI_REGISTERS <= COP_REGISTERS_MAX, "there is room for the registers");
+    crash->registers = COPI_REGISTERS;
+    memcpy(crash->register_values, fault->registers, sizeof fault->registers);
     copi_backtrace(crash, pc, fault->fp, copi_stack_low(stack), (const char *)stack);
     *ret_value = (void *)(uintptr_t)EVENT_CRASH;
     return &scheduler->context;

@@ -30,6 +30,7 @@ static const struct {
     { COP_EOUTSIDE, "outside", "called outside of a process, or with no runtime running" },
     { COP_ECLOSED, "closed", "the descriptor is not open" },
     { COP_EIO, "eio", "input or output failed" },
+    { COP_EFULL, "full", "the receiver's mailbox is full" },
 };
 
 static size_t row(int error)

@@ -1,11 +1,11 @@
 /* log.c - handing reports to the sink, and a sink that prints. */
 #include <coppice/log.h>
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include <coppice/timer.h>
 
+#include "../base/text.h"
 #include "node.h"
 #include "reason.h"
 
@@ -33,36 +33,17 @@ void cop_log(const cop_log_event *event)
 
 /* ---- text ------------------------------------------------------------------------------ */
 
-struct text {
-    char *buffer;
-    size_t size;
-    int length;
-};
-
-__attribute__((format(printf, 2, 3)))
-static void add(struct text *text, const char *format, ...)
-{
-    size_t at = (size_t)text->length < text->size ? (size_t)text->length : text->size;
-    va_list arguments;
-    va_start(arguments, format);
-    int more = vsnprintf(text->size == 0 ? NULL : text->buffer + at, text->size - at, format,
-                         arguments);
-    va_end(arguments);
-    if (more > 0)
-        text->length += more;
-}
-
 static void add_reason(struct text *text, const cop_log_event *event)
 {
     char reason[1024];
     if (event->reason == NULL)
         return;
     cop_reason_format(event->reason, reason, sizeof reason);
-    add(text, ": %s", reason);
+    copi_text_add(text, ": %s", reason);
     if (cop_reason_origin(event->reason) == NULL)
         return;
     cop_reason_format(cop_reason_origin(event->reason), reason, sizeof reason);
-    add(text, ", because of %s", reason);
+    copi_text_add(text, ", because of %s", reason);
 }
 
 static void add_who(struct text *text, const cop_log_event *event)
@@ -70,37 +51,37 @@ static void add_who(struct text *text, const cop_log_event *event)
     char pid[40];
     cop_pid_format(event->process, pid, sizeof pid);
     if (event->child != NULL)
-        add(text, " %s", event->child);
+        copi_text_add(text, " %s", event->child);
     else if (event->name != NULL)
-        add(text, " %s", event->name);
+        copi_text_add(text, " %s", event->name);
     else if (event->label != NULL)
-        add(text, " %s", event->label);
+        copi_text_add(text, " %s", event->label);
     if (!cop_pid_is_none(event->process))
-        add(text, " %s", pid);
+        copi_text_add(text, " %s", pid);
 }
 
 int cop_log_format(const cop_log_event *event, char *buffer, size_t size)
 {
-    struct text text = { buffer, size, 0 };
-    char details[4096];
-    add(&text, "%lld.%03lld %s", (long long)(event->time_ns / 1000000000),
-        (long long)(event->time_ns / 1000000 % 1000), kinds[event->kind]);
+    if (event->report != NULL)
+        return cop_crash_report_format(event->report, buffer, size);
+    struct text text = copi_text(buffer, size);
+    copi_text_add(&text, "%lld.%03lld %s", (long long)(event->time_ns / 1000000000),
+                  (long long)(event->time_ns / 1000000 % 1000), kinds[event->kind]);
     if (event->supervisor_name != NULL)
-        add(&text, " %s", event->supervisor_name);
+        copi_text_add(&text, " %s", event->supervisor_name);
     if (event->context != NULL)
-        add(&text, " %s", event->context);
+        copi_text_add(&text, " %s", event->context);
     add_who(&text, event);
     if (event->message_type != NULL)
-        add(&text, ", handling %s", event->message_type);
+        copi_text_add(&text, ", handling %s", event->message_type);
     add_reason(&text, event);
     for (size_t i = 0; i < event->restarted_count; i++)
-        add(&text, "%s%s", i == 0 ? "; restarted " : ", ", event->restarted[i]);
-    copi_make_printable(buffer, size > 0 ? size - 1 : 0, text.length);
+        copi_text_add(&text, "%s%s", i == 0 ? "; restarted " : ", ", event->restarted[i]);
+    if (event->restarts > 0)
+        copi_text_add(&text, "; restarted %llu time%s so far", (unsigned long long)event->restarts,
+                      event->restarts == 1 ? "" : "s");
     if (event->text != NULL)
-        add(&text, ": %s", event->text);
-    if (event->kind == COP_LOG_CRASH && event->reason != NULL &&
-        cop_reason_format_crash(event->reason, details, sizeof details) > 0)
-        add(&text, "\n  %s", details);
+        copi_text_add(&text, ": %s", event->text);
     return text.length;
 }
 

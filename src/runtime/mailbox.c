@@ -2,64 +2,10 @@
 #include "mailbox.h"
 
 #include "../base/assert.h"
+#include "limit.h"
 #include "node.h"
 #include "relation.h"
 #include "scheduler.h"
-
-/* ---- sending ------------------------------------------------------------------------------
- *
- * The push releases the signal's contents; its partner is the exchange in take_incoming, which
- * acquires them.  It is seq_cst, as are the state's changes, because sender and receiver
- * look crosswise: the sender writes incoming and reads state (copi_wake), the receiver writes
- * state (RUNNING, in scheduler.c) and reads incoming.  With anything weaker both could miss
- * the other's write, and a message would lie unseen in a process that nobody wakes. */
-bool copi_signal_push(cop_pid target, struct signal *signal)
-{
-    struct process *process = copi_process_alive(target);
-    bool deadly = signal->kind == SIGNAL_EXIT && cop_reason_is(signal->reason, "kill");
-    signal->target = target.bits;
-    if (process == NULL)
-        return false;
-    struct signal *head = atomic_load_explicit(&process->incoming, memory_order_relaxed);
-    do {
-        if (head == COPI_CLOSED)
-            return false;
-        signal->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&process->incoming, &head, signal,
-                                                    memory_order_seq_cst, memory_order_relaxed));
-    if (deadly)
-        atomic_store_explicit(&process->doomed, true, memory_order_relaxed);
-    if (head == NULL)
-        copi_wake(process);
-    return true;
-}
-
-void copi_signal_send(cop_pid target, struct signal *signal)
-{
-    if (!copi_signal_push(target, signal))
-        copi_signal_dead(signal);
-}
-
-void copi_signal_dead(struct signal *signal)
-{
-    cop_pid self = { signal->target };
-    switch (signal->kind) {
-    case SIGNAL_LINK:
-        copi_signal_send(signal->from, copi_signal_new(SIGNAL_EXIT_LINKED, self, 0, COP_NOPROC));
-        break;
-    case SIGNAL_UNLINK:
-        copi_signal_send(signal->from,
-                         copi_signal_new(SIGNAL_UNLINK_ACK, self, signal->serial, NULL));
-        break;
-    case SIGNAL_MONITOR:
-        copi_signal_send(signal->from, copi_signal_new(SIGNAL_DOWN, self, signal->serial,
-                                                       COP_NOPROC));
-        break;
-    default:
-        break;
-    }
-    copi_signal_free(signal);
-}
 
 /* ---- receiving ------------------------------------------------------------------------- */
 
@@ -69,6 +15,7 @@ static void append(struct process *process, struct signal *signal)
     *process->mailbox_end = signal;
     process->mailbox_end = &signal->next;
     process->mailbox_length++;
+    copi_limit_appended(process, signal);
 }
 
 /* Takes the signal at *cursor out of the mailbox. */
@@ -82,6 +29,7 @@ static struct signal *detach(struct process *process, struct signal **cursor)
         process->mark = cursor;
     process->mailbox_length--;
     signal->next = NULL;
+    copi_limit_left(process, signal);
     return signal;
 }
 
@@ -114,6 +62,7 @@ static const cop_reason *exit_received(struct process *process, struct signal *s
  * runtime's own work: its drop function is the program's. */
 static void refuse(struct process *process, struct signal *signal)
 {
+    copi_limit_uncount(process, signal);
     copi_message_own(process, signal);
     signal->flags |= SIGNAL_REFUSED;
 }
@@ -131,19 +80,20 @@ static void message_received(struct process *process, struct signal *signal)
             copi_relation_find(process, RELATION_TIMER, signal->message.ref);
         if (timer != NULL)
             copi_relation_remove(process, timer);
-        signal->flags &= (uint8_t)~SIGNAL_FROM_TIMER;   /* it may be passed on, as a request too */
     }
+    signal->flags &= (uint8_t)~(SIGNAL_FROM_TIMER | SIGNAL_EXEMPT);   /* it may be passed on */
     if (signal->alias != 0 && !copi_alias_accepts(process, signal->alias))
         refuse(process, signal);
     else
         append(process, signal);
 }
 
-static void timer_done_received(struct process *process, struct signal *signal)
+/* What was waited for, a timer or room, is there. */
+static void done_received(struct process *process, enum relation_kind kind, struct signal *signal)
 {
-    struct relation *timer = copi_relation_find(process, RELATION_TIMER, signal->serial);
-    if (timer != NULL)
-        copi_relation_remove(process, timer);
+    struct relation *relation = copi_relation_find(process, kind, signal->serial);
+    if (relation != NULL)
+        copi_relation_remove(process, relation);
     copi_signal_free(signal);
 }
 
@@ -172,18 +122,16 @@ static const cop_reason *receive(struct process *process, struct signal *signal)
         else
             copi_signal_free(signal);
         break;
-    case SIGNAL_TIMER_DONE: timer_done_received(process, signal); break;
+    case SIGNAL_TIMER_DONE: done_received(process, RELATION_TIMER, signal); break;
+    case SIGNAL_ROOM_WANTED: copi_limit_room_wanted(process, signal); break;
+    case SIGNAL_ROOM: done_received(process, RELATION_ROOM, signal); break;
     }
     return NULL;
 }
 
-/* All that has arrived, oldest first. */
-static struct signal *take_incoming(struct process *process, struct signal *leave)
+/* Puts a chain, newest first, before a list, oldest first. */
+static struct signal *turn_around(struct signal *newest, struct signal *oldest)
 {
-    struct signal *newest =
-        atomic_exchange_explicit(&process->incoming, leave, memory_order_acquire);
-    struct signal *oldest = NULL;
-    COP_ASSERT(newest != COPI_CLOSED);
     while (newest != NULL) {
         struct signal *next = newest->next;
         newest->next = oldest;
@@ -193,10 +141,54 @@ static struct signal *take_incoming(struct process *process, struct signal *leav
     return oldest;
 }
 
+/* All that has arrived, oldest first. */
+static struct signal *take_incoming(struct process *process, struct signal *leave)
+{
+    struct limits *limits = copi_limits(process);
+    struct signal *older = NULL;
+    if (limits != NULL)
+        copi_limit_lock(limits);
+    struct signal *newest =
+        atomic_exchange_explicit(&process->incoming, leave, memory_order_acquire);
+    if (limits != NULL) {
+        older = atomic_load_explicit(&limits->older, memory_order_relaxed);
+        atomic_store_explicit(&limits->older, NULL, memory_order_relaxed);
+        copi_limit_unlock(limits);
+    }
+    COP_ASSERT(newest != COPI_CLOSED);
+    return turn_around(older, turn_around(newest, NULL));
+}
+
+static bool has_incoming(struct process *process)
+{
+    struct limits *limits = copi_limits(process);
+    return atomic_load_explicit(&process->incoming, memory_order_seq_cst) != NULL ||
+           (limits != NULL && atomic_load_explicit(&limits->older, memory_order_seq_cst) != NULL);
+}
+
+/* Drops the oldest of those that may be dropped, while there are too many.  A request stays: its
+ * caller waits. */
+static void trim(struct process *process)
+{
+    struct limits *limits = copi_limits(process);
+    uint32_t excess = limits == NULL ? 0 : copi_limit_excess(limits);
+    struct signal **at = &process->mailbox;
+    while (excess > 0 && *at != NULL) {
+        struct signal *signal = *at;
+        bool counted = (signal->flags & SIGNAL_COUNTED) != 0;
+        if (!counted || signal->message.kind == COP_CALL_REQUEST) {
+            at = &signal->next;
+            continue;
+        }
+        refuse(process, detach(process, at));
+        copi_limit_dropped(limits);
+        excess--;
+    }
+}
+
 void copi_mailbox_drain(struct process *process)
 {
-    if (atomic_load_explicit(&process->incoming, memory_order_seq_cst) == NULL ||
-        (process->flags & PROCESS_DYING) != 0)
+    if (!has_incoming(process) || (process->flags & PROCESS_DYING) != 0)
         return;
     struct scheduler *scheduler = copi_scheduler;
     const cop_reason *death = NULL;
@@ -208,6 +200,8 @@ void copi_mailbox_drain(struct process *process)
         death = receive(process, signal);
     }
     process->pending = list;
+    if (death == NULL)
+        trim(process);
     copi_leave(scheduler);
     if (death != NULL)
         copi_exit_by_signal(death);
@@ -232,8 +226,16 @@ static bool has_ref(const struct process *process, const cop_message *message, c
            message->kind != COP_SYSTEM && cop_pid_equal(ref.owner, copi_pid(process));
 }
 
-static bool matches(const struct process *process, const struct signal *signal,
-                    const cop_match *match)
+/* A receive is in the midst of its search while the program's function looks at a message. */
+static bool accepts(struct process *process, const cop_message *message, const cop_match *match)
+{
+    process->flags |= PROCESS_MUST_NOT_WAIT;
+    bool accepted = match->accept(message, match->context);
+    process->flags &= (uint16_t)~PROCESS_MUST_NOT_WAIT;
+    return accepted;
+}
+
+static bool matches(struct process *process, const struct signal *signal, const cop_match *match)
 {
     const cop_message *message = &signal->message;
     if (match == NULL)
@@ -244,7 +246,7 @@ static bool matches(const struct process *process, const struct signal *signal,
         return false;
     if (!cop_pid_is_none(match->from) && !cop_pid_equal(message->from, match->from))
         return false;
-    return match->accept == NULL || match->accept(message, match->context);
+    return match->accept == NULL || accepts(process, message, match);
 }
 
 /* Where a receive starts to look: behind what was there before its reference was made. */
@@ -278,7 +280,10 @@ struct signal *copi_mailbox_take(struct process *process, const cop_match *match
             !copi_timer_arm(&process->timer, TIMER_WAIT, deadline))
             cop_raise("enomem: no memory for a timer");
         copi_switch(EVENT_WAIT);
+        uint64_t dropped = cop_mailbox_dropped();
         copi_mailbox_drain(process);
+        if (cop_mailbox_dropped() != dropped)
+            cursor = start(process, match);     /* what it pointed into may be among them */
     }
     copi_timer_disarm(&process->timer);
     if (found != NULL)
@@ -317,10 +322,12 @@ static void sort_out_messages(struct process *process)
             continue;
         }
         *at = signal->next;
-        if (signal->message.type->drop != NULL)
+        if (signal->message.type->drop != NULL) {
             append(process, signal);
-        else
+        } else {
+            copi_limit_uncount(process, signal);
             copi_signal_free(signal);
+        }
     }
 }
 
@@ -335,8 +342,7 @@ static void gather(struct process *process, struct signal *leave)
 
 void copi_mailbox_gather(struct process *process)
 {
-    if (process->pending != NULL ||
-        atomic_load_explicit(&process->incoming, memory_order_relaxed) != NULL)
+    if (process->pending != NULL || has_incoming(process))
         gather(process, NULL);
 }
 

@@ -7,13 +7,18 @@
 #ifndef COPI_MAILBOX_H
 #define COPI_MAILBOX_H
 
-#include "process.h"
+#include "limit.h"
 
 /* [any thread] Pushes a signal to whoever has that pid and wakes it; false if it is dead, and the
  * signal is still the caller's. */
 bool copi_signal_push(cop_pid target, struct signal *signal);
 
-/* [any thread] The same; to the dead, it is answered or freed. */
+/* [any thread] The same for a message that somebody sends, at which the limit of the receiver's
+ * mailbox is looked.  In *ret_swept, if anything: messages that were dropped for it, without their
+ * count, linked by next; for the sender to free. */
+enum copi_sent copi_message_push(cop_pid target, struct signal *signal, struct signal **ret_swept);
+
+/* [any thread] As copi_signal_push; to the dead, it is answered or freed. */
 void copi_signal_send(cop_pid target, struct signal *signal);
 
 /* [process] Handles everything that has arrived.  Ends the process if a signal is deadly. */

@@ -8,6 +8,7 @@
 #include <coppice/memory.h>
 
 #include "../base/assert.h"
+#include "limit.h"
 #include "reason.h"
 #include "scheduler.h"
 
@@ -22,6 +23,8 @@ void *cop_realloc(void *block, size_t size)
 {
     struct process *self = copi_self_checked("cop_alloc");
     check_block(self, block, "cop_realloc");
+    if (copi_limits(self) != NULL && size > copi_arena_size(block))
+        copi_limit_memory(self, size - copi_arena_size(block));
     copi_enter(copi_scheduler);
     void *result = block == NULL
                        ? copi_arena_alloc(&self->arena, copi_slab(), size)

@@ -108,15 +108,27 @@ COPI_SEES_POISON struct signal *copi_message_held(cop_message *message, const ch
               kept ? "was sent or freed already" : "is the handler's, not kept");
 }
 
-/* What the fields own is dropped first, once: if that crashes, the process still owns the rest. */
+/* The program's function must not wait, whatever it sends: its message is still in a list. */
+static void call_drop(void (*drop)(void *), void *payload)
+{
+    struct process *self = copi_self();
+    uint16_t before = self == NULL ? 0 : self->flags & PROCESS_MUST_NOT_WAIT;
+    if (self != NULL)
+        self->flags |= PROCESS_MUST_NOT_WAIT;
+    drop(payload);
+    if (self != NULL && before == 0)
+        self->flags &= (uint16_t)~PROCESS_MUST_NOT_WAIT;
+}
+
+/* What the fields own is dropped first, once: if that crashes, or the type is wild, the process
+ * still owns the rest, as a message of a type that drops nothing. */
 static void message_end(struct signal *signal)
 {
     static const cop_message_type dropped = { "dropped", 0, NULL };
-    void (*drop)(void *) = signal->message.type->drop;
-    if (drop != NULL) {
-        signal->message.type = &dropped;
-        drop(cop_payload(&signal->message));
-    }
+    const cop_message_type *type = signal->message.type;
+    signal->message.type = &dropped;
+    if (type->drop != NULL)
+        call_drop(type->drop, cop_payload(&signal->message));
     copi_message_disown(signal);
     signal->flags |= SIGNAL_GONE;
 }
@@ -203,6 +215,34 @@ const void *cop_message_expect(const cop_message *message, const cop_message_typ
     return payload;
 }
 
+static struct signal *first_unsent(struct process *process)
+{
+    struct signal *signal = process->owned;
+    while (signal != NULL && (signal->flags & SIGNAL_UNSENT) == 0) signal = signal->next;
+    return signal;
+}
+
+/* Messages that are nobody's, linked by next.  A process's own until they are free: their drop
+ * functions are the program's code. */
+static void free_unsent(struct signal *list)
+{
+    struct process *self = copi_self();
+    struct signal *signal;
+    while ((signal = list) != NULL) {
+        list = signal->next;
+        if (self == NULL) {
+            copi_signal_free(signal);
+            continue;
+        }
+        copi_message_own(self, signal);
+        signal->flags |= SIGNAL_UNSENT;
+    }
+    while (self != NULL && (signal = first_unsent(self)) != NULL) {
+        signal->flags &= (uint8_t)~SIGNAL_UNSENT;
+        copi_signal_free(signal);
+    }
+}
+
 int cop_send_message(cop_dest to, cop_message *message)
 {
     if (message == NULL)
@@ -219,15 +259,19 @@ int cop_send_message(cop_dest to, cop_message *message)
     signal->alias = to.alias;
     if (to.alias == 0 && message->kind != COP_CALL_REQUEST && message->kind != COP_SYSTEM)
         message->ref = 0;       /* one that is passed on belongs to no reference of its receiver */
+    struct signal *swept = NULL;
     copi_enter(scheduler);
-    bool sent = copi_signal_push(target, signal);
+    enum copi_sent sent = copi_message_push(target, signal, &swept);
     copi_leave(scheduler);
-    if (!sent) {
-        if (copi_self() != NULL)
-            copi_message_own(copi_self(), signal);      /* until it is free */
-        copi_signal_free(signal);
+    if (sent > SENT_AND_WAIT) {
+        signal->next = NULL;
+        swept = signal;
     }
-    return COP_OK;
+    if (swept != NULL)
+        free_unsent(swept);
+    if (sent == SENT_AND_WAIT)
+        copi_limit_wait(target);
+    return sent == SENT_FULL ? COP_EFULL : COP_OK;
 }
 
 int cop_pid_format(cop_pid pid, char *buffer, size_t size)

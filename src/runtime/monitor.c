@@ -1,16 +1,16 @@
 /* monitor.c - see monitor.h. */
 #include "monitor.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <coppice/log.h>
 
 #include "../base/assert.h"
 #include "../platform/interrupt.h"
+#include "backtrace.h"
+#include "limit.h"
 #include "node.h"
 #include "queue.h"
-#include "reason.h"
 
 /* When a turn is one that does not come back: it has computed for so long, or waited in the
  * system. */
@@ -40,18 +40,30 @@ static struct {
 
 /* ---- in the handler, on the thread of the turn --------------------------------------------- */
 
-/* Whether a kill was sent to the process and not received.  Only this thread takes signals out of
- * incoming, and it does not while it is in here. */
-static bool kill_is_pending(struct process *process)
+static bool has_kill(const struct process *process, const struct signal *signal)
 {
-    struct signal *signal = atomic_load_explicit(&process->incoming, memory_order_acquire);
-    if (signal == COPI_CLOSED)
-        return false;
     for (; signal != NULL; signal = signal->next)
         if (signal->kind == SIGNAL_EXIT && signal->target == copi_pid(process).bits &&
             cop_reason_is(signal->reason, "kill"))
             return true;
     return false;
+}
+
+/* Whether a kill was sent to the process and not received.  Only this thread takes signals out of
+ * incoming, and it does not while it is in here; at a bounded mailbox senders do too, under a lock:
+ * if one is at it, the next interruption will tell. */
+static bool kill_is_pending(struct process *process)
+{
+    struct limits *limits = copi_limits(process);
+    if (limits != NULL && !copi_limit_try_lock(limits))
+        return false;
+    struct signal *signal = atomic_load_explicit(&process->incoming, memory_order_acquire);
+    bool pending = signal != COPI_CLOSED && has_kill(process, signal);
+    if (limits != NULL) {
+        pending = pending || has_kill(process, atomic_load(&limits->older));
+        copi_limit_unlock(limits);
+    }
+    return pending;
 }
 
 static void interrupted(const struct fault *where, struct interruption *ret_what)
@@ -104,13 +116,14 @@ static void end_turn(struct watch *watch, struct scheduler *scheduler, int64_t n
 static void report_hog(const struct watch *watch, struct scheduler *scheduler, cop_pid pid,
                        int64_t now_ns)
 {
-    char text[2048], name[COP_NAME_MAX + 1];
-    int length = snprintf(text, sizeof text, "has held its thread for %lld ms",
-                          (long long)((now_ns - watch->since_ns) / 1000000));
-    copi_format_backtrace(&scheduler->hog.crash, text + length, sizeof text - (size_t)length);
+    char buffer[4096], name[COP_NAME_MAX + 1];
+    struct text text = copi_text(buffer, sizeof buffer);
+    copi_text_add(&text, "has held its thread for %lld ms",
+                  (long long)((now_ns - watch->since_ns) / 1000000));
+    copi_backtrace_add_quickly(&text, &scheduler->hog.crash);   /* others wait for the monitor */
     bool named = cop_name_of(pid, name, sizeof name);
     cop_log(&(cop_log_event){ .level = COP_LOG_WARNING, .kind = COP_LOG_TEXT, .process = pid,
-                              .name = named ? name : NULL, .text = text });
+                              .name = named ? name : NULL, .text = buffer });
 }
 
 static bool has_work(struct scheduler *scheduler, int64_t now_ns)

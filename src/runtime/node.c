@@ -8,6 +8,7 @@
 
 #include "../base/assert.h"
 #include "blocking.h"
+#include "crash_report.h"
 #include "mailbox.h"
 #include "monitor.h"
 #include "name.h"
@@ -265,6 +266,7 @@ int cop_run(cop_function *main_function, void *argument, const cop_run_options *
         return COP_ELIMIT;
     pthread_once(&once, watch_for_fork);
     options_fill(options);
+    copi_crash_reports_forget();
     error = node_init();
     if (error != COP_OK)
         goto out;

@@ -8,8 +8,10 @@
 #include <coppice/log.h>
 
 #include "../base/assert.h"
+#include "crash_report.h"
 #include "dictionary.h"
 #include "family.h"
+#include "limit.h"
 #include "mailbox.h"
 #include "memory.h"
 #include "name.h"
@@ -141,7 +143,8 @@ static cop_pid spawn(cop_function *function, const void *argument, size_t size,
     struct process *process = copi_slot_take(scheduler);
     if (process == NULL)
         return COP_NO_PID;
-    if (!copy_argument(process, &argument, size)) {
+    if (!copy_argument(process, &argument, size) || !copi_limits_init(process, options)) {
+        copi_arena_destroy(&process->arena, copi_slab());
         copi_slot_give(scheduler, process);
         return COP_NO_PID;
     }
@@ -167,7 +170,8 @@ cop_pid cop_spawn_opt(cop_function *function, const void *argument, size_t size,
     struct process *self = copi_self();
     int stack_class = copi_stack_class(options->stack_bytes);
     if (!atomic_load_explicit(&copi_node.running, memory_order_relaxed) || function == NULL ||
-        stack_class < 0 || ((options->link || options->monitor) && self == NULL))
+        stack_class < 0 || !copi_limit_valid(&options->mailbox) ||
+        ((options->link || options->monitor) && self == NULL))
         return COP_NO_PID;
     copi_probe(argument, size);
     if (options->monitor)
@@ -299,15 +303,26 @@ static void free_messages(struct process *process)
     copi_mailbox_free(process);
 }
 
+static void report_crash(const struct process *process, const cop_crash_report *report)
+{
+    cop_log_event event = { .level = COP_LOG_ERROR,
+                            .kind = COP_LOG_CRASH,
+                            .reason = process->exit_reason,
+                            .report = report };
+    if (report != NULL) {
+        event.label = report->label;
+        event.message_type = report->message_type;
+    }
+    cop_log(&event);
+}
+
 void copi_process_cleanup(struct process *process)
 {
     COP_ASSERT(process->flags & PROCESS_DYING);
     if (process->flags & PROCESS_REPORT) {
-        const struct signal *last = process->current;
-        process->flags &= (uint16_t)~PROCESS_REPORT;   /* first: a sink may crash, once */
-        cop_log(&(cop_log_event){
-            .level = COP_LOG_ERROR, .kind = COP_LOG_CRASH, .reason = process->exit_reason,
-            .message_type = last == NULL ? NULL : last->message.type->name });
+        const cop_crash_report *report = copi_crash_report_make(process);
+        report_crash(process, report);
+        cop_crash_report_unref(report);
     }
     copi_deferred_run(process);
     copi_relations_stop_timers(process);
@@ -347,6 +362,7 @@ static void tell(struct process *process)
 {
     const cop_reason *reason = process->exit_reason;
     cop_pid pid = { process->last_pid };
+    copi_limits_end(process);
     copi_mailbox_dead(process);
     if (cop_pid_equal(pid, copi_node.main))
         copi_node_main_ended(reason);

@@ -46,7 +46,8 @@ enum process_flag {
     PROCESS_KEPT = 8,          /* the handler keeps its message */
     PROCESS_REPORT = 16,       /* a crash report is due */
     PROCESS_MARK = 32,         /* mark is set */
-    PROCESS_GATHERED = 64      /* DYING, and incoming was looked through */
+    PROCESS_GATHERED = 64,     /* DYING, and incoming was looked through */
+    PROCESS_MUST_NOT_WAIT = 128    /* is in a function of the program's that must not */
 };
 
 struct process {
@@ -96,6 +97,7 @@ struct process {
         uint64_t last_pid;                 /* not alive any more: the pid it had */
     };
     _Atomic(struct name *) name;           /* written under the names' lock */
+    _Atomic(struct limits *) limits;       /* limit.h's, the slot's for ever; NULL: none yet */
     struct arena *arena;
     struct cop_deferred *deferred;
     const char *label;

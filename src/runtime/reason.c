@@ -3,7 +3,7 @@
 #include "reason.h"
 
 #include <coppice/start.h>
-#include <dlfcn.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 
 #include "../base/assert.h"
 #include "../platform/fault.h"
+#include "backtrace.h"
 
 struct cop_reason {
     _Atomic uint32_t references;   /* 0: static, never freed */
@@ -235,17 +236,11 @@ bool cop_reason_abnormal(const cop_reason *reason)
 
 /* ---- printing -------------------------------------------------------------------------- */
 
-/* Appends to a buffer that may be too small: counts everything, writes what fits. */
-__attribute__((format(printf, 4, 5)))
-static void append(char *buffer, size_t size, int *length, const char *format, ...)
+const char *copi_reason_prefix(const cop_reason *reason)
 {
-    size_t at = (size_t)*length < size ? (size_t)*length : size;
-    va_list arguments;
-    va_start(arguments, format);
-    int more = vsnprintf(size == 0 ? NULL : buffer + at, size - at, format, arguments);
-    va_end(arguments);
-    if (more > 0)
-        *length += more;
+    return reason->kind == COP_REASON_ERROR   ? "error:"
+           : reason->kind == COP_REASON_CRASH ? "crash:"
+                                              : "";
 }
 
 /* An atom may be made of anything, a child's id for one: what would break the line is shown as
@@ -259,62 +254,35 @@ void copi_make_printable(char *buffer, size_t size, int length)
 
 int cop_reason_format(const cop_reason *reason, char *buffer, size_t size)
 {
-    int length = 0;
-    if (size > 0)
-        buffer[0] = '\0';
-    for (; reason != NULL; reason = reason->cause) {
-        const char *prefix = reason->kind == COP_REASON_ERROR   ? "error:"
-                             : reason->kind == COP_REASON_CRASH ? "crash:"
-                                                                : "";
-        append(buffer, size, &length, "%s%s%s", prefix, reason->text,
-               reason->cause != NULL ? ":" : "");
-    }
-    copi_make_printable(buffer, size > 0 ? size - 1 : 0, length);
-    return length;
+    struct text text = copi_text(buffer, size);
+    for (; reason != NULL; reason = reason->cause)
+        copi_text_add(&text, "%s%s%s", copi_reason_prefix(reason), reason->text,
+                      reason->cause != NULL ? ":" : "");
+    copi_make_printable(buffer, size > 0 ? size - 1 : 0, text.length);
+    return text.length;
 }
 
-/* A return address may be the first byte of the next function (behind a call that does not
- * return), so the byte before it is looked up. */
-static void append_frame(char *buffer, size_t size, int *length, const void *address,
-                         bool is_return)
+const char *cop_crash_register(unsigned index)
 {
-    Dl_info info;
-    if (is_return)
-        address = (const char *)address - 1;
-    if (dladdr(address, &info) != 0 && info.dli_sname != NULL)
-        append(buffer, size, length, "\n    %s+0x%zx", info.dli_sname,
-               (size_t)((const char *)address - (const char *)info.dli_saddr));
-    else if (dladdr(address, &info) != 0 && info.dli_fname != NULL)
-        append(buffer, size, length, "\n    %s(+0x%zx)", info.dli_fname,
-               (size_t)((const char *)address - (const char *)info.dli_fbase));
+    return copi_fault_register(index);
+}
+
+void copi_reason_add_crash(struct text *text, const cop_crash *crash)
+{
+    if (crash->assertion != NULL)
+        copi_text_add(text, "assertion failed: %s", crash->assertion);
     else
-        append(buffer, size, length, "\n    %p", address);
-}
-
-int copi_format_backtrace(const cop_crash *crash, char *buffer, size_t size)
-{
-    int length = 0;
-    for (unsigned i = 0; i < crash->frames; i++)
-        append_frame(buffer, size, &length, crash->backtrace[i], i > 0 || crash->code == 0);
-    return length;
+        copi_text_add(text, "%s%s", crash->stack_overflow ? "stack overflow, " : "",
+                      copi_fault_name(crash->signal));
+    if (crash->assertion == NULL && crash->signal != SIGABRT)
+        copi_text_add(text, " (code %d) at address %p", crash->code, crash->address);
+    copi_backtrace_add(text, crash);
 }
 
 int cop_reason_format_crash(const cop_reason *reason, char *buffer, size_t size)
 {
-    const cop_crash *crash = reason->crash;
-    int length = 0;
-    if (size > 0)
-        buffer[0] = '\0';
-    if (crash == NULL)
-        return 0;
-    if (crash->assertion != NULL)
-        append(buffer, size, &length, "assertion failed: %s", crash->assertion);
-    else
-        append(buffer, size, &length, "%s%s", crash->stack_overflow ? "stack overflow, " : "",
-               copi_fault_name(crash->signal));
-    if (crash->assertion == NULL && crash->signal != 6)
-        append(buffer, size, &length, " (code %d) at address %p", crash->code, crash->address);
-    for (unsigned i = 0; i < crash->frames; i++)
-        append_frame(buffer, size, &length, crash->backtrace[i], i > 0 || crash->code == 0);
-    return length;
+    struct text text = copi_text(buffer, size);
+    if (reason->crash != NULL)
+        copi_reason_add_crash(&text, reason->crash);
+    return text.length;
 }

@@ -4,12 +4,16 @@
 
 #include <coppice/reason.h>
 
+#include "../base/text.h"
+
 /* A reason from a crash; the assertion's text is copied. */
 const cop_reason *copi_reason_crash(const cop_crash *crash);
 
-/* Appends the frames of a backtrace, a line each, with the function names that the dynamic linker
- * knows; returns as snprintf does. */
-int copi_format_backtrace(const cop_crash *crash, char *buffer, size_t size);
+/* What stands before the reason's text when it is printed: "crash:", "error:" or nothing. */
+const char *copi_reason_prefix(const cop_reason *reason);
+
+/* Appends a crash's details: what cop_reason_format_crash prints. */
+void copi_reason_add_crash(struct text *text, const cop_crash *crash);
 
 /* Puts a question mark in place of each control character of a text of that length, of which `size`
  * bytes are there. */

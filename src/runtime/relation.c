@@ -406,7 +406,8 @@ void copi_relations_tell(struct process *process, cop_pid pid, const cop_reason 
             break;
         case RELATION_LINK:
         case RELATION_ALIAS:
-        case RELATION_TIMER: break;
+        case RELATION_TIMER:
+        case RELATION_ROOM: break;
         }
         relation_free(relation);
     }

@@ -10,6 +10,7 @@
  *   WATCHER         owner ^ serial   `other` watches this process, by its `serial`
  *   ALIAS           own serial       messages through it are accepted
  *   TIMER           own serial       a timer of this process; struct relation_timer
+ *   ROOM            own serial       this process waits for room in another's mailbox
  *
  * Unlinking is in two phases (after OTP's): unlink marks the link with a new serial and sends
  * UNLINK(serial); the peer drops its side and answers UNLINK_ACK(serial); then this side is
@@ -28,7 +29,8 @@ struct process;
 struct signal;
 
 enum relation_kind {
-    RELATION_LINK, RELATION_MONITOR, RELATION_WATCHER, RELATION_ALIAS, RELATION_TIMER
+    RELATION_LINK, RELATION_MONITOR, RELATION_WATCHER, RELATION_ALIAS, RELATION_TIMER,
+    RELATION_ROOM
 };
 
 struct relation {

@@ -24,14 +24,19 @@ enum signal_kind {
     SIGNAL_MONITOR,      /* from, serial: of the watcher */
     SIGNAL_DEMONITOR,    /* from, serial */
     SIGNAL_DOWN,         /* from, serial: of the watcher (the target); reason */
-    SIGNAL_TIMER_DONE    /* serial: a timer of the target has fired */
+    SIGNAL_TIMER_DONE,   /* serial: a timer of the target has fired */
+    SIGNAL_ROOM_WANTED,  /* from, serial: waits for room in the target's mailbox */
+    SIGNAL_ROOM          /* serial: of the target's SIGNAL_ROOM_WANTED: there is room */
 };
 
 enum signal_flag {
     SIGNAL_FROM_TIMER = 1,     /* message.ref is a timer of the target, done now */
     SIGNAL_OWNED = 2,          /* a message in its process's list: `link` holds */
     SIGNAL_GONE = 4,           /* a message that was sent or freed; not yet received */
-    SIGNAL_REFUSED = 8         /* an owned message that was received by nobody */
+    SIGNAL_REFUSED = 8,        /* an owned message that was received by nobody */
+    SIGNAL_COUNTED = 16,       /* a message that is counted at its receiver: limit.h */
+    SIGNAL_EXEMPT = 32,        /* a message that is not to be: a timer's */
+    SIGNAL_UNSENT = 64         /* an owned message that the sender is about to free */
 };
 
 struct signal {

@@ -3,6 +3,7 @@
 
 #include "../base/assert.h"
 #include "../platform/platform.h"
+#include "limit.h"
 #include "node.h"
 #include "table.h"
 
@@ -39,6 +40,8 @@ bool copi_processes_init(size_t limit)
 void copi_processes_deinit(void)
 {
     COP_ASSERT(atomic_load(&table.count) == 0);
+    size_t used = atomic_load(&table.used);
+    for (size_t i = 0; i < used; i++) copi_limits_free(&table.slots[i]);
     copi_memory_release(table.slots, table.capacity * sizeof(struct process));
     table.slots = NULL;
 }

@@ -170,7 +170,7 @@ static void fire_send(struct timer_heap *heap, struct relation_timer *record)
         copi_signal_send(owner, signal);
         return;
     }
-    signal->flags &= (uint8_t)~SIGNAL_GONE;
+    signal->flags = (uint8_t)((signal->flags & ~SIGNAL_GONE) | SIGNAL_EXEMPT);
     cop_send_message(to, &signal->message);
     copi_signal_send(owner, copi_signal_new(SIGNAL_TIMER_DONE, owner, serial, NULL));
 }

@@ -2,6 +2,7 @@
 #include "node.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "trace.h"
 
@@ -19,7 +20,7 @@ static void log_to_trace(const cop_log_event *event, void *context)
         return;
     char text[1024];
     cop_log_format(event, text, sizeof text);
-    trace("%s", text);
+    trace("%.*s", (int)strcspn(text, "\n"), text);
 }
 
 int run_node(cop_function *main_function, void *argument)

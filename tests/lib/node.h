@@ -18,7 +18,7 @@ int run_node_seeded(cop_function *main_function, void *argument, uint64_t seed);
 int run_node_threads(cop_function *main_function, void *argument, int schedulers);
 
 /* While on, each event that the library logs in the runs that follow is appended to the trace,
- * as cop_log_format prints it.  Off at first. */
+ * the first line that cop_log_format prints.  Off at first. */
 void node_trace_log(bool on);
 
 #endif

@@ -344,6 +344,7 @@ static void inspect(struct hash_node *node, void *context)
         break;
     case RELATION_ALIAS: ck_abort_msg("an alias that nobody made"); break;
     case RELATION_TIMER: ck_abort_msg("a timer that has not fired"); break;
+    case RELATION_ROOM: ck_abort_msg("a wait for room that nobody began"); break;
     }
 }
 

@@ -1,0 +1,62 @@
+/* kinds.c - the kinds, and what must come of each.  docs/containment.md says why. */
+#include "faults.h"
+#include "matrix.h"
+
+/* A block that is in the victim's hands when it ends: malloc's memory is nobody's. */
+enum { A_BLOCK = 1200, AN_EXCEPTION = 400 };
+
+const struct kind kinds[] = {
+    { "null-read", fault_null_read, .reason = "crash:SIGSEGV" },
+    { "null-write", fault_null_write, .reason = "crash:SIGSEGV" },
+    { "wild-write", fault_wild_write, .reason = "crash:SIGSEGV" },
+    { "call-null", fault_call_null, .reason = "crash:SIGSEGV" },
+    { "call-wild", fault_call_wild, .reason = "crash:SIGSEGV" },
+    { "read-only", fault_read_only, .reason = "crash:SIGSEGV" },
+    { "non-canonical", fault_non_canonical, .reason = "crash:SIGSEGV" },
+    { "past-file", fault_past_file, .reason = "crash:SIGBUS" },
+    { "divide", fault_divide, .reason = "crash:SIGFPE" },
+    { "divide-overflow", fault_divide_overflow, .reason = "crash:SIGFPE" },
+    { "illegal", fault_illegal, .reason = "crash:SIGILL" },
+    { "trap", fault_trap, .reason = "crash:SIGILL" },
+    { "abort", fault_abort, .reason = "crash:SIGABRT" },
+    { "assert", fault_assert, .reason = "crash:assert" },
+    { "recursion", fault_recursion, .reason = "crash:stack_overflow" },
+    { "huge-array", fault_huge_array, .reason = "crash:stack_overflow" },
+    { "alloca", fault_huge_alloca, .reason = "crash:stack_overflow" },
+    { "recursion-malloc", fault_recursion_malloc, .reason = "crash:stack_overflow" },
+    { "in-strlen", fault_in_strlen, .reason = "crash:SIGSEGV" },
+    { "in-printf", fault_in_printf, .reason = "crash:SIGSEGV" },
+#ifdef WITH_CXX
+    { "exception", fault_exception, .reason = "crash:SIGABRT", .stays = AN_EXCEPTION },
+#endif
+    { "stack-smash", fault_stack_smash, .reason = "crash:SIGABRT" },
+    { "fortify", fault_fortify, .reason = "crash:SIGABRT" },
+
+    { "in-init", fault_null_write, .reason = "crash:SIGSEGV", .place = IN_INIT },
+    { "in-terminate", fault_null_write, .reason = "crash:SIGSEGV", .place = IN_TERMINATE },
+    { "in-deferred", fault_null_write, .reason = "error:the first reason stays",
+      .place = IN_DEFERRED },
+    { "with-mutex", fault_null_write, .reason = "crash:SIGSEGV", .place = WITH_MUTEX },
+    { "deadlock", astray_deadlock, .end = BY_PROBE,
+      .reason = "error:cop_call_timeout(\"partner\"" },
+
+    { "loop", astray_loop, .reason = "killed", .end = BY_KILL },
+    { "loop-probe", astray_loop, .reason = "killed", .end = BY_PROBE },
+    { "loop-shutdown", astray_loop, .reason = "killed", .end = BY_SHUTDOWN },
+    { "loop-snprintf", astray_snprintf, .reason = "killed", .end = BY_KILL },
+    { "loop-fprintf", astray_fprintf, .reason = "killed", .end = BY_KILL },
+    { "loop-malloc", astray_malloc, .reason = "killed", .end = BY_KILL, .stays = A_BLOCK },
+    { "loop-qsort", astray_qsort, .reason = "killed", .end = BY_KILL },
+    { "loop-callback", astray_in_callback, .reason = "killed", .end = BY_KILL },
+    { "read", astray_read, .reason = "killed", .end = BY_KILL },
+    { "read-probe", astray_read, .reason = "killed", .end = BY_PROBE },
+    { "read-shutdown", astray_read, .reason = "killed", .end = BY_SHUTDOWN },
+
+    { "double-free", fault_double_free, .reason = "SIGABRT", .ends_node = true, .reported = true },
+    { "wild-free", fault_wild_free, .reason = "SIGSEGV", .ends_node = true, .reported = true },
+    { "heap-overrun", fault_heap_overrun, .reason = "SIGABRT", .ends_node = true,
+      .reported = true },
+    { "exit", fault_exit, .reason = "status 7", .ends_node = true },
+    { "_exit", fault_exit_at_once, .reason = "status 7", .ends_node = true },
+};
+const size_t kind_count = sizeof kinds / sizeof *kinds;

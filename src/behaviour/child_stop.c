@@ -6,8 +6,8 @@
  *     down               down
  *
  * The deadline of a tree (cop_supervisor_stop_within) travels down with the exit signal's reason.
- * Each supervisor has what its parent left it and keeps a part for itself, so that it can kill
- * those who are late and still be in time. */
+ * Each supervisor has what its parent left it and keeps a part back from every child, so that those
+ * behind one that is stuck are asked too, and those who are late are killed in time. */
 #include "child.h"
 
 #include <assert.h>

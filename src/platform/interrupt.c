@@ -110,7 +110,6 @@ struct walk {
     enum owner callee;         /* whose frame the last one was */
     bool now;
     uintptr_t *slot;
-    uintptr_t address;         /* what is in it */
 };
 
 /* The frame's cfa is the stack pointer at which its callee has returned, so that the return
@@ -128,10 +127,8 @@ static void see_frame(struct walk *walk, uintptr_t pc, uintptr_t cfa)
         walk->now = true;
     } else if (!found && owner == OWNER_PROGRAM && walk->callee != OWNER_PROGRAM) {
         uintptr_t *slot = (uintptr_t *)cfa - 1;
-        if ((uintptr_t)slot >= walk->sp && *slot == pc) {
+        if ((uintptr_t)slot >= walk->sp && *slot == pc)
             walk->slot = slot;
-            walk->address = pc;
-        }
     }
     walk->callee = owner;
     walk->begun = true;
@@ -225,6 +222,9 @@ COPI_UNCHECKED static void on_interrupt(int signal, siginfo_t *info, void *conte
 void copi_interrupt_install(copi_interrupt_hook *hook, void (*left)(void))
 {
     COP_ASSERT(interrupt_hook == NULL);
+    /* The linker has kept the objects' order; else the runtime would be left in the middle. */
+    COP_ASSERT(owner_of((uintptr_t)hook) == OWNER_RUNTIME &&
+               owner_of((uintptr_t)copi_interrupt_install) == OWNER_RUNTIME);
     interrupt_hook = hook;
     left_hook = left;
     struct sigaction action = { .sa_sigaction = on_interrupt,

@@ -229,5 +229,10 @@ void copi_monitor_stop(void)
         copi_unpark(&monitor.parker);
         pthread_join(monitor.thread, NULL);
     }
-    copi_interrupt_remove();
+}
+
+void copi_monitor_close(void)
+{
+    if (!copi_node.options.deterministic)
+        copi_interrupt_remove();
 }

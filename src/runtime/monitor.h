@@ -32,6 +32,9 @@ enum { COPI_TICK_NS = 10000000 };
 void copi_monitor_start(void);
 void copi_monitor_stop(void);
 
+/* After stop, when the spares' threads have ended too: none is in the handler any more. */
+void copi_monitor_close(void);
+
 /* A scheduler leaves its parking place: the monitor may be asleep. */
 void copi_monitor_wake(void);
 

@@ -155,7 +155,7 @@ static int options_check(const cop_run_options *options)
     if (options->schedulers < 0 || options->schedulers > COPI_SCHEDULERS_MAX ||
         options->max_processes >= (size_t)1 << COPI_INDEX_BITS)
         return COP_EINVAL;
-    if (options->hog_ms < -1)
+    if (options->hog_ms < -1 || options->hog_ms > COPI_NEVER / 1000000)
         return COP_EINVAL;
     if (options->shuffle && !options->deterministic)
         return COP_EINVAL;
@@ -253,6 +253,7 @@ static void run_schedulers(void)
     for (int i = copi_node.schedulers; i < copi_node.all; i++)
         if (copi_node.scheduler[i].started)
             pthread_join(copi_node.scheduler[i].started_as, NULL);
+    copi_monitor_close();
 }
 
 int cop_run(cop_function *main_function, void *argument, const cop_run_options *options)

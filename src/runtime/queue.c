@@ -291,18 +291,29 @@ static struct scheduler *free_spare(void)
     return NULL;
 }
 
+static void dismiss_deputy(struct scheduler *scheduler)
+{
+    struct scheduler *deputy = atomic_exchange(&scheduler->deputy, NULL);
+    if (deputy != NULL)
+        atomic_store(&deputy->principal, NULL);
+}
+
+/* It takes the mark off itself after a turn, unless the mark came just after that turn; it may be
+ * parked then, and whoever has queued a process there meanwhile has woken the deputy alone.  So it
+ * is woken here, after the mark is off. */
 void copi_queue_is_back(struct scheduler *scheduler)
 {
-    struct scheduler *deputy = atomic_load(&scheduler->deputy);
-    if (deputy == NULL || atomic_load(&scheduler->lost))
-        return;
-    atomic_store(&scheduler->deputy, NULL);
-    atomic_store(&deputy->principal, NULL);
+    if (atomic_load(&scheduler->lost)) {
+        atomic_store(&scheduler->lost, false);
+        copi_unpark(&scheduler->parker);
+    }
+    dismiss_deputy(scheduler);
 }
 
 void copi_queue_stand_in(struct scheduler *scheduler)
 {
-    copi_queue_is_back(scheduler);
+    if (!atomic_load(&scheduler->lost))
+        dismiss_deputy(scheduler);
     struct scheduler *before = atomic_load(&scheduler->deputy);
     if (before != NULL && !atomic_load(&before->lost))
         return;

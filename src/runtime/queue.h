@@ -33,7 +33,8 @@ void copi_spare_idle(struct scheduler *spare, struct scheduler *lost);
  * the deputy is stuck itself. */
 void copi_queue_stand_in(struct scheduler *scheduler);
 
-/* By the monitor: the scheduler is not stuck; its deputy, if it has one, is free again. */
+/* By the monitor: the scheduler is not stuck; it is lost no more, and its deputy, if it has one, is
+ * free again. */
 void copi_queue_is_back(struct scheduler *scheduler);
 
 /* Nothing to do: parks until there is; when deterministic, lets the virtual time jump. */

@@ -1,8 +1,9 @@
 /* timer.h - deadlines: one heap for each scheduler.
  *
- * A timer is embedded in what it belongs to: a process's wait, or a relation (send_after).
- * It sits in the heap of the scheduler on which it was armed, under that heap's
- * lock; only that scheduler fires it.  Equal deadlines fire in the order of arming.
+ * A timer is embedded in what it belongs to: a process's wait, or a relation (send_after). It
+ * sits in the heap of the scheduler on which it was armed, under that heap's lock; only that
+ * scheduler fires it, and its deputy while it is lost (monitor.h).  Equal deadlines fire in the
+ * order of arming.
  *
  * Invariant: a timer's owner disarms it before the memory around it goes, under the
  * lock, so whoever finds it in a heap may follow it. */

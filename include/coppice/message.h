@@ -205,8 +205,13 @@ const void *cop_message_expect(const cop_message *message, const cop_message_typ
  * COP_EINVAL for NULL. */
 int cop_send_message(cop_dest to, cop_message *message);
 
+/* [any thread] cop_send_message of a new message of the type, its payload (type->size bytes)
+ * copied, without ever holding it: the cheapest way to send. */
+int cop_send_new(cop_dest to, const cop_message_type *type, const void *payload);
+
 /* cop_send(to, type, .field = value, ...): to a pid, an alias, a name. */
-#define cop_send(to_, type_, ...) cop_send_message(cop_to(to_), cop_new(type_, __VA_ARGS__))
+#define cop_send(to_, type_, ...)                                                        \
+    cop_send_new(cop_to(to_), COP_TYPE(type_), &(type_){ __VA_ARGS__ })
 
 /* ---- receiving ------------------------------------------------------------------------- */
 

@@ -30,12 +30,6 @@ enum {
     CUT_LEAST = 8                       /* blocks */
 };
 
-struct free_block {
-    struct free_block *next;
-    struct free_block *next_magazine;   /* this and size: in a magazine's first block on a shelf */
-    size_t size;                        /* blocks in the magazine */
-};
-
 struct region {
     struct region *next;
 };
@@ -58,22 +52,12 @@ static struct depot {
     _Atomic bool open;                  /* between init and deinit; blocks are malloc's otherwise */
 } depot;
 
-struct bin {
-    struct free_block *head;
-    struct free_block *spare;           /* NULL or a full magazine */
-    size_t size;                        /* blocks at head */
-};
-
-struct slab_cache {
-    struct bin bins[COPI_SLAB_CLASSES];
-};
-
 static const uint16_t class_size[COPI_SLAB_CLASSES] = {
     32, 48, 64, 96, 128, 192, 256, 384, 512, 1024
 };
 
 /* The class for a size, by the size in units of 16 bytes, rounded up. */
-static const uint8_t class_of[COPI_SLAB_MAX / 16 + 1] = {
+const uint8_t copi_slab_class_of[COPI_SLAB_MAX / 16 + 1] = {
     0, 0, 0, 1, 2, 3, 3, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8,
     8, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9,
     9
@@ -239,7 +223,7 @@ void copi_slab_cache_free(struct slab_cache *cache)
     if (!cache)
         return;
     for (uint8_t class = 0; class < COPI_SLAB_CLASSES; class++) {
-        struct bin *bin = &cache->bins[class];
+        struct slab_bin *bin = &cache->bins[class];
         if (bin->head)
             shelve(class, bin->head, bin->size);
         if (bin->spare)
@@ -253,7 +237,7 @@ void copi_slab_cache_free(struct slab_cache *cache)
 }
 
 /* The bin has run dry.  False without memory. */
-static bool refill(struct bin *bin, uint8_t class)
+static bool refill(struct slab_bin *bin, uint8_t class)
 {
     if (bin->spare) {
         bin->head = bin->spare;
@@ -267,7 +251,7 @@ static bool refill(struct bin *bin, uint8_t class)
 }
 
 /* The bin has a full magazine: it becomes the spare one, and the spare one is shelved. */
-static void turn_over(struct bin *bin, uint8_t class)
+static void turn_over(struct slab_bin *bin, uint8_t class)
 {
     if (bin->spare)
         shelve(class, bin->spare, COPI_SLAB_MAGAZINE);
@@ -276,7 +260,7 @@ static void turn_over(struct bin *bin, uint8_t class)
     bin->size = 0;
 }
 
-COPI_SEES_POISON static inline struct free_block *pop(struct bin *bin)
+COPI_SEES_POISON static inline struct free_block *pop(struct slab_bin *bin)
 {
     struct free_block *block = bin->head;
     bin->head = block->next;
@@ -284,17 +268,14 @@ COPI_SEES_POISON static inline struct free_block *pop(struct bin *bin)
     return block;
 }
 
-COPI_SEES_POISON static inline void push(struct bin *bin, struct free_block *block)
+COPI_SEES_POISON static inline void push(struct slab_bin *bin, struct free_block *block)
 {
     block->next = bin->head;
     bin->head = block;
     bin->size++;
 }
 
-/* ---- blocks -------------------------------------------------------------------------------
- *
- * The usual case is written first and calls nothing; whatever else there is stands in a function
- * of its own that is jumped to, so that the usual case saves no registers. */
+/* ---- blocks, the unusual cases -------------------------------------------------------------- */
 
 size_t copi_slab_class_size(uint8_t class)
 {
@@ -302,8 +283,7 @@ size_t copi_slab_class_size(uint8_t class)
 }
 
 /* No cache, an empty one, a size above all classes, or no depot. */
-__attribute__((noinline)) static void *take_slowly(struct slab_cache *cache, size_t size,
-                                                   uint8_t *ret_class)
+void *copi_slab_take_slowly(struct slab_cache *cache, size_t size, uint8_t *ret_class)
 {
     /* Acquires what copi_slab_init did before its store: the locks. */
     bool open = cache || atomic_load_explicit(&depot.open, memory_order_acquire);
@@ -313,7 +293,7 @@ __attribute__((noinline)) static void *take_slowly(struct slab_cache *cache, siz
             *ret_class = COPI_SLAB_LARGE;
         return large;
     }
-    uint8_t class = class_of[(size + 15) / 16];
+    uint8_t class = copi_slab_class_of[(size + 15) / 16];
     struct free_block *block;
     if (!cache)
         block = fetch_one(class);
@@ -326,23 +306,8 @@ __attribute__((noinline)) static void *take_slowly(struct slab_cache *cache, siz
     return block;
 }
 
-void *copi_slab_take(struct slab_cache *cache, size_t size, uint8_t *ret_class)
-{
-    if (__builtin_expect(size > COPI_SLAB_MAX || !cache, 0))
-        return take_slowly(cache, size, ret_class);
-    uint8_t class = class_of[(size + 15) / 16];
-    struct bin *bin = &cache->bins[class];
-    if (__builtin_expect(!bin->head, 0))
-        return take_slowly(cache, size, ret_class);
-    struct free_block *block = pop(bin);
-    COPI_UNPOISON(block, size > 0 ? size : 1);
-    *ret_class = class;
-    return block;
-}
-
 /* No cache, a full one, or a block of malloc's. */
-__attribute__((noinline)) static void give_slowly(struct slab_cache *cache,
-                                                  struct free_block *block, uint8_t class)
+static void give_elsewhere(struct slab_cache *cache, struct free_block *block, uint8_t class)
 {
     if (class == COPI_SLAB_LARGE) {
         free(block);
@@ -370,19 +335,14 @@ static inline void retire(void *block, size_t size)
     COPI_POISON(block, size);
 }
 
-void copi_slab_give(struct slab_cache *cache, void *block, uint8_t class)
+void copi_slab_give_slowly(struct slab_cache *cache, void *block, uint8_t class)
 {
     COP_DEBUG(block);
     if (class < COPI_SLAB_CLASSES)
         retire(block, class_size[class]);
-    if (__builtin_expect(class >= COPI_SLAB_CLASSES || !cache, 0)) {
-        give_slowly(cache, block, class);
-        return;
-    }
-    struct bin *bin = &cache->bins[class];
-    if (__builtin_expect(bin->size == COPI_SLAB_MAGAZINE, 0)) {
-        give_slowly(cache, block, class);
-        return;
-    }
-    push(bin, block);
+    if (class >= COPI_SLAB_CLASSES || cache == NULL ||
+        cache->bins[class].size == COPI_SLAB_MAGAZINE)
+        give_elsewhere(cache, block, class);
+    else
+        push(&cache->bins[class], block);
 }

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "poison.h"
+
 enum {
     COPI_SLAB_CLASSES = 10,      /* 32 48 64 96 128 192 256 384 512 1024 bytes */
     COPI_SLAB_MAX = 1024,
@@ -21,7 +23,31 @@ enum {
     COPI_SLAB_MAGAZINE = 64      /* blocks in a magazine */
 };
 
-struct slab_cache;               /* a thread's; see slab.c */
+/* ---- what the functions below need to see; slab.c's ---- */
+
+struct free_block {
+    struct free_block *next;
+    struct free_block *next_magazine;   /* this and size: in a magazine's first block on a shelf */
+    size_t size;                        /* blocks in the magazine */
+};
+
+struct slab_bin {
+    struct free_block *head;
+    struct free_block *spare;           /* NULL or a full magazine */
+    size_t size;                        /* blocks at head */
+};
+
+/* A thread's. */
+struct slab_cache {
+    struct slab_bin bins[COPI_SLAB_CLASSES];
+};
+
+extern const uint8_t copi_slab_class_of[COPI_SLAB_MAX / 16 + 1];   /* by the size in 16 bytes */
+
+void *copi_slab_take_slowly(struct slab_cache *cache, size_t size, uint8_t *ret_class);
+void copi_slab_give_slowly(struct slab_cache *cache, void *block, uint8_t class);
+
+/* ---- life ---- */
 
 /* Prepares the depot; ends it, giving all memory back (every cache freed, no block in use). */
 void copi_slab_init(void);
@@ -31,11 +57,48 @@ void copi_slab_deinit(void);
 struct slab_cache *copi_slab_cache_new(void);
 void copi_slab_cache_free(struct slab_cache *cache);
 
+/* ---- blocks ----
+ *
+ * The usual case is in sight of the compiler and calls nothing. */
+
 /* A block of at least size bytes, 16-byte aligned, not cleared; *ret_class is needed to give it
  * back.  NULL without memory.  Only size bytes are the caller's: under AddressSanitizer what
  * the class has above them is poisoned. */
-void *copi_slab_take(struct slab_cache *cache, size_t size, uint8_t *ret_class);
-void copi_slab_give(struct slab_cache *cache, void *block, uint8_t class);
+COPI_SEES_POISON static inline void *copi_slab_take(struct slab_cache *cache, size_t size,
+                                                    uint8_t *ret_class)
+{
+    if (__builtin_expect(size > COPI_SLAB_MAX || cache == NULL, 0))
+        return copi_slab_take_slowly(cache, size, ret_class);
+    uint8_t class = copi_slab_class_of[(size + 15) / 16];
+    struct slab_bin *bin = &cache->bins[class];
+    struct free_block *block = bin->head;
+    if (__builtin_expect(block == NULL, 0))
+        return copi_slab_take_slowly(cache, size, ret_class);
+    bin->head = block->next;
+    bin->size--;
+    COPI_UNPOISON(block, size > 0 ? size : 1);
+    *ret_class = class;
+    return block;
+}
+
+/* Back to whichever thread's cache; the depot's with NULL. */
+#if defined(COP_DEBUG_CHECKS) || defined(COPI_POISONING)
+#define copi_slab_give copi_slab_give_slowly
+#else
+static inline void copi_slab_give(struct slab_cache *cache, void *block, uint8_t class)
+{
+    if (__builtin_expect(class >= COPI_SLAB_CLASSES || cache == NULL ||
+                         cache->bins[class].size == COPI_SLAB_MAGAZINE, 0)) {
+        copi_slab_give_slowly(cache, block, class);
+        return;
+    }
+    struct slab_bin *bin = &cache->bins[class];
+    struct free_block *free = block;
+    free->next = bin->head;
+    bin->head = free;
+    bin->size++;
+}
+#endif
 
 /* Bytes that a class's block takes up; 0 for COPI_SLAB_LARGE. */
 size_t copi_slab_class_size(uint8_t class);

@@ -8,7 +8,6 @@
 #include "../base/assert.h"
 #include "sanitizer.h"
 
-void *copi_context_swap(void **save_sp, void *new_sp, void *value);
 void copi_context_start(void);
 
 void copi_context_of_thread(struct context *context)
@@ -68,6 +67,7 @@ void copi_context_drop(struct context *context)
     context->sp = NULL;
 }
 
+#ifdef COPI_FIBERS
 COPI_UNCHECKED void *copi_context_switch(struct context *from, struct context *to, void *value,
                                          bool final)
 {
@@ -94,6 +94,7 @@ COPI_UNCHECKED void *copi_context_switch(struct context *from, struct context *t
 #endif
     return result;
 }
+#endif
 
 COPI_UNCHECKED void copi_context_entered(struct context *context)
 {

@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sanitizer.h"
+
 struct context {
     void *sp;                /* where it stopped; valid while it is left */
     char *low;               /* its stack's usable memory: [low, low + size) */
@@ -43,7 +45,18 @@ void copi_context_drop(struct context *context);
 
 /* Leaves `from` and enters `to`; returns, when somebody switches back to `from`, the value
  * given there.  With `final`, from won't be entered again as it is. */
+void *copi_context_swap(void **save_sp, void *new_sp, void *value);     /* the assembly */
+
+#ifdef COPI_FIBERS
 void *copi_context_switch(struct context *from, struct context *to, void *value, bool final);
+#else
+static inline void *copi_context_switch(struct context *from, struct context *to, void *value,
+                                        bool final)
+{
+    (void)final;
+    return copi_context_swap(&from->sp, to->sp, value);
+}
+#endif
 
 /* First thing in an entry function: completes the switch that entered it. */
 void copi_context_entered(struct context *context);

@@ -18,6 +18,10 @@
 #endif
 #endif
 
+#if defined(COPI_ASAN) || defined(COPI_TSAN)
+#define COPI_FIBERS 1       /* they must be told of each switch between stacks */
+#endif
+
 #ifdef COPI_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>

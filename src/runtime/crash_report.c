@@ -147,9 +147,8 @@ static size_t count_messages(struct process *process)
 {
     size_t count = process->mailbox_length;
     uint64_t pid = copi_pid(process).bits;
-    struct signal *signal = atomic_load_explicit(&process->incoming, memory_order_acquire);
-    if (signal == COPI_CLOSED)
-        return count;
+    struct signal *signal =
+        copi_signals(atomic_load_explicit(&process->incoming, memory_order_acquire));
     for (; signal != NULL; signal = signal->next)
         count += signal->kind == SIGNAL_MESSAGE && signal->target == pid;
     return count;

@@ -253,7 +253,7 @@ static struct signal *take_all(struct process *process, struct limits *limits)
 {
     struct signal *head = atomic_load_explicit(&process->incoming, memory_order_relaxed);
     do {
-        if (head == NULL || head == COPI_CLOSED)
+        if (copi_signals(head) == NULL)
             return NULL;
     } while (!atomic_compare_exchange_weak_explicit(&process->incoming, &head, NULL,
                                                     memory_order_acquire, memory_order_relaxed));

@@ -3,6 +3,7 @@
 
 #include "../base/assert.h"
 #include "limit.h"
+#include "message.h"
 #include "node.h"
 #include "relation.h"
 #include "scheduler.h"
@@ -81,7 +82,8 @@ static void message_received(struct process *process, struct signal *signal)
         if (timer != NULL)
             copi_relation_remove(process, timer);
     }
-    signal->flags &= (uint8_t)~(SIGNAL_FROM_TIMER | SIGNAL_EXEMPT);   /* it may be passed on */
+    /* It may be passed on. */
+    signal->flags &= (uint8_t)~(SIGNAL_FROM_TIMER | SIGNAL_EXEMPT | SIGNAL_GONE);
     if (signal->alias != 0 && !copi_alias_accepts(process, signal->alias))
         refuse(process, signal);
     else
@@ -141,29 +143,29 @@ static struct signal *turn_around(struct signal *newest, struct signal *oldest)
     return oldest;
 }
 
-/* All that has arrived, oldest first. */
-static struct signal *take_incoming(struct process *process, struct signal *leave)
+/* As below, at a mailbox whose senders may take from incoming too. */
+static struct signal *take_incoming_limited(struct process *process, struct limits *limits,
+                                            struct signal *leave)
 {
-    struct limits *limits = copi_limits(process);
-    struct signal *older = NULL;
-    if (limits != NULL)
-        copi_limit_lock(limits);
-    struct signal *newest =
-        atomic_exchange_explicit(&process->incoming, leave, memory_order_acquire);
-    if (limits != NULL) {
-        older = atomic_load_explicit(&limits->older, memory_order_relaxed);
-        atomic_store_explicit(&limits->older, NULL, memory_order_relaxed);
-        copi_limit_unlock(limits);
-    }
+    copi_limit_lock(limits);
+    struct signal *newest = atomic_exchange(&process->incoming, leave);
+    struct signal *older = atomic_load_explicit(&limits->older, memory_order_relaxed);
+    atomic_store_explicit(&limits->older, NULL, memory_order_relaxed);
+    copi_limit_unlock(limits);
     COP_ASSERT(newest != COPI_CLOSED);
-    return turn_around(older, turn_around(newest, NULL));
+    return turn_around(older, turn_around(copi_signals(newest), NULL));
 }
 
-static bool has_incoming(struct process *process)
+/* All that has arrived, oldest first.  seq_cst, not just to acquire: see wait.h. */
+static inline struct signal *take_incoming(struct process *process, struct signal *leave)
 {
     struct limits *limits = copi_limits(process);
-    return atomic_load_explicit(&process->incoming, memory_order_seq_cst) != NULL ||
-           (limits != NULL && atomic_load_explicit(&limits->older, memory_order_seq_cst) != NULL);
+    if (__builtin_expect(limits != NULL, 0))
+        return take_incoming_limited(process, limits, leave);
+    struct signal *newest = atomic_exchange(&process->incoming, leave);
+    COP_ASSERT(newest != COPI_CLOSED);
+    newest = copi_signals(newest);
+    return newest == NULL || newest->next == NULL ? newest : turn_around(newest, NULL);
 }
 
 /* Drops the oldest of those that may be dropped, while there are too many.  A request stays: its
@@ -186,14 +188,10 @@ static void trim(struct process *process)
     }
 }
 
-void copi_mailbox_drain(struct process *process)
+/* Signals of all kinds, in order, until one is deadly. */
+static const cop_reason *receive_all(struct process *process, struct signal *list)
 {
-    if (!has_incoming(process) || (process->flags & PROCESS_DYING) != 0)
-        return;
-    struct scheduler *scheduler = copi_scheduler;
     const cop_reason *death = NULL;
-    copi_enter(scheduler);
-    struct signal *list = take_incoming(process, NULL);
     while (list != NULL && death == NULL) {
         struct signal *signal = list;
         list = signal->next;
@@ -202,21 +200,70 @@ void copi_mailbox_drain(struct process *process)
     process->pending = list;
     if (death == NULL)
         trim(process);
-    copi_leave(scheduler);
+    return death;
+}
+
+/* The usual case: a message to this very process, through no alias and from no timer. */
+static inline bool is_plain(const struct process *process, const struct signal *signal)
+{
+    return signal->kind == SIGNAL_MESSAGE && (signal->flags & ~SIGNAL_GONE) == 0 &&
+           signal->alias == 0 && signal->target == copi_pid(process).bits;
+}
+
+__attribute__((noinline)) static void drain_list(struct process *process, struct signal *list)
+{
+    const cop_reason *death = receive_all(process, list);
+    copi_leave(copi_scheduler);
     if (death != NULL)
         copi_exit_by_signal(death);
     COP_ASSERT(process->pending == NULL);
     free_refused(process);
 }
 
-struct signal *copi_mailbox_first(struct process *process)
+void copi_mailbox_drain_now(struct process *process)
 {
+    if (process->flags & PROCESS_DYING)
+        return;
+    copi_enter(copi_scheduler);
+    drain_list(process, take_incoming(process, NULL));
+}
+
+/* If the mailbox is empty and all that has arrived is one plain message that matches, which is how
+ * most are received, *ret_held holds it, and it was never in the mailbox.  Else it may be that what
+ * has arrived is in the mailbox now. */
+static inline bool take_only(struct process *process, const cop_match *match,
+                             struct signal **ret_held)
+{
+    struct signal *newest = atomic_load_explicit(&process->incoming, memory_order_relaxed);
+    if (process->mailbox != NULL || copi_signals(newest) == NULL || copi_limits(process) != NULL)
+        return false;
+    struct scheduler *scheduler = copi_scheduler;
+    copi_enter(scheduler);
+    newest = take_incoming(process, NULL);
+    if (newest->next == NULL && is_plain(process, newest) &&
+        (match == NULL ||
+         (match->type == newest->message.type && match->ref.serial == 0 &&
+          cop_pid_is_none(match->from) && match->accept == NULL))) {
+        newest->flags = 0;
+        *ret_held = newest;
+        copi_leave(scheduler);
+        return true;
+    }
+    drain_list(process, newest);
+    return false;
+}
+
+bool copi_mailbox_serve(struct process *process)
+{
+    if (take_only(process, NULL, &process->current))
+        return true;
     copi_mailbox_drain(process);
     if (process->mailbox == NULL)
-        return NULL;
-    struct signal *signal = detach(process, &process->mailbox);
-    copi_message_own(process, signal);
-    return signal;
+        return false;
+    copi_enter(copi_scheduler);
+    process->current = detach(process, &process->mailbox);
+    copi_leave(copi_scheduler);
+    return true;
 }
 
 /* A request's ref is its caller's, whose serials count like this process's own. */
@@ -258,37 +305,63 @@ static struct signal **start(struct process *process, const cop_match *match)
     return &process->mailbox;
 }
 
+static uint64_t dropped(struct process *process)
+{
+    struct limits *limits = copi_limits(process);
+    return limits == NULL ? 0 : atomic_load_explicit(&limits->dropped, memory_order_relaxed);
+}
+
+/* Waits for more; returns where to go on looking. */
+static struct signal **wait_for_more(struct process *process, const cop_match *match,
+                                     struct signal **cursor, int64_t deadline)
+{
+    if (deadline != COPI_NEVER && process->timer.deadline != deadline &&
+        !copi_timer_arm(&process->timer, TIMER_WAIT, deadline))
+        cop_raise("enomem: no memory for a timer");
+    copi_switch(EVENT_WAIT);
+    uint64_t before = dropped(process);
+    copi_mailbox_drain(process);
+    return dropped(process) == before ? cursor : start(process, match);   /* it may be among them */
+}
+
+/* The one that matches, or what its end points to. */
+static inline struct signal **search(struct process *process, const cop_match *match,
+                                     struct signal **cursor)
+{
+    while (*cursor != NULL && !matches(process, *cursor, match)) cursor = &(*cursor)->next;
+    return cursor;
+}
+
+/* Finds the message; *ret_held holds it afterwards, for the runtime's work ends with that. */
+__attribute__((noinline)) static bool receive_any(struct process *process, const cop_match *match,
+                                                  int64_t deadline, struct signal **ret_held)
+{
+    copi_mailbox_drain(process);
+    struct signal **cursor = search(process, match, start(process, match));
+    while (*cursor == NULL) {
+        if (deadline != COPI_NEVER && copi_now() >= deadline)
+            break;
+        cursor = search(process, match, wait_for_more(process, match, cursor, deadline));
+    }
+    copi_timer_disarm(&process->timer);
+    if (*cursor == NULL)
+        return false;
+    copi_enter(copi_scheduler);
+    *ret_held = detach(process, cursor);
+    if (ret_held != &process->received)
+        copi_message_own(process, *ret_held);
+    copi_leave(copi_scheduler);
+    return true;
+}
+
 struct signal *copi_mailbox_take(struct process *process, const cop_match *match, int64_t deadline)
 {
+    struct signal *taken;
     if (process->flags & PROCESS_DYING)
         copi_exit(COP_NORMAL);          /* a deferred action must not wait: it ends here */
     if (--copi_scheduler->budget <= 0)
         copi_switch(EVENT_YIELD);
-    copi_mailbox_drain(process);
-    struct signal *found = NULL;
-    struct signal **cursor = start(process, match);
-    for (;;) {
-        while (*cursor != NULL && !matches(process, *cursor, match))
-            cursor = &(*cursor)->next;
-        if (*cursor != NULL) {
-            found = detach(process, cursor);
-            break;
-        }
-        if (deadline != COPI_NEVER && copi_now() >= deadline)
-            break;
-        if (deadline != COPI_NEVER && process->timer.deadline != deadline &&
-            !copi_timer_arm(&process->timer, TIMER_WAIT, deadline))
-            cop_raise("enomem: no memory for a timer");
-        copi_switch(EVENT_WAIT);
-        uint64_t dropped = cop_mailbox_dropped();
-        copi_mailbox_drain(process);
-        if (cop_mailbox_dropped() != dropped)
-            cursor = start(process, match);     /* what it pointed into may be among them */
-    }
-    copi_timer_disarm(&process->timer);
-    if (found != NULL)
-        copi_message_own(process, found);
-    return found;
+    return receive_any(process, match, deadline, &taken) ? taken : NULL;
 }
 
 void copi_mailbox_mark(struct process *process, uint64_t serial)
@@ -342,7 +415,7 @@ static void gather(struct process *process, struct signal *leave)
 
 void copi_mailbox_gather(struct process *process)
 {
-    if (process->pending != NULL || has_incoming(process))
+    if (process->pending != NULL || copi_mailbox_has_incoming(process))
         gather(process, NULL);
 }
 
@@ -372,12 +445,21 @@ cop_message *cop_take(const cop_match *match, int64_t timeout_ms)
 const cop_message *cop_receive_match(const cop_match *match, int64_t timeout_ms)
 {
     struct process *self = copi_self_checked("cop_receive");
-    struct signal *old = self->received;
-    self->received = NULL;
-    if (old != NULL)
-        copi_signal_free(old);
-    self->received = copi_mailbox_take(self, match, copi_deadline(timeout_ms));
-    return self->received == NULL ? NULL : &self->received->message;
+    if (self->received != NULL)
+        copi_message_free_held(self, &self->received);
+    if (__builtin_expect((self->flags & PROCESS_DYING) != 0, 0))
+        copi_exit(COP_NORMAL);          /* a deferred action must not wait: it ends here */
+    if (__builtin_expect(--copi_scheduler->budget <= 0, 0))
+        copi_switch(EVENT_YIELD);
+    while (!take_only(self, match, &self->received)) {
+        bool waits = timeout_ms < 0 && self->mailbox == NULL && !copi_mailbox_has_incoming(self);
+        if (!waits)
+            return receive_any(self, match, copi_deadline(timeout_ms), &self->received)
+                       ? &self->received->message
+                       : NULL;
+        copi_switch(EVENT_WAIT);
+    }
+    return &self->received->message;
 }
 
 const cop_message *cop_receive(int64_t timeout_ms)

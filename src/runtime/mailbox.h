@@ -13,19 +13,28 @@
  * signal is still the caller's. */
 bool copi_signal_push(cop_pid target, struct signal *signal);
 
-/* [any thread] The same for a message that somebody sends, at which the limit of the receiver's
- * mailbox is looked.  In *ret_swept, if anything: messages that were dropped for it, without their
- * count, linked by next; for the sender to free. */
-enum copi_sent copi_message_push(cop_pid target, struct signal *signal, struct signal **ret_swept);
-
 /* [any thread] As copi_signal_push; to the dead, it is answered or freed. */
 void copi_signal_send(cop_pid target, struct signal *signal);
 
-/* [process] Handles everything that has arrived.  Ends the process if a signal is deadly. */
-void copi_mailbox_drain(struct process *process);
+/* Whether anything has arrived that drain would look at; seq_cst. */
+static inline bool copi_mailbox_has_incoming(struct process *process)
+{
+    struct limits *limits = copi_limits(process);
+    return atomic_load(&process->incoming) != NULL ||
+           (limits != NULL && atomic_load(&limits->older) != NULL);
+}
 
-/* [process] The first message, or NULL; takes it out. */
-struct signal *copi_mailbox_first(struct process *process);
+/* [process] Handles everything that has arrived.  Ends the process if a signal is deadly. */
+void copi_mailbox_drain_now(struct process *process);
+
+static inline void copi_mailbox_drain(struct process *process)
+{
+    if (copi_mailbox_has_incoming(process))
+        copi_mailbox_drain_now(process);
+}
+
+/* [process] Takes the first message out for the handler, into `current`; false: there is none. */
+bool copi_mailbox_serve(struct process *process);
 
 /* [process] [may block] The first that matches before the deadline; see cop_take. */
 struct signal *copi_mailbox_take(struct process *process, const cop_match *match, int64_t deadline);

@@ -1,4 +1,4 @@
-/* message.c - making, freeing and sending messages and signals. */
+/* message.c - making and freeing messages and signals. */
 #include <coppice/process.h>
 
 #include <stdio.h>
@@ -7,8 +7,8 @@
 
 #include "../base/assert.h"
 #include "../base/poison.h"
-#include "../base/slab.h"
 #include "mailbox.h"
+#include "message.h"
 #include "reason.h"
 #include "scheduler.h"
 
@@ -35,22 +35,18 @@ const cop_message_type cop_type_cop_timeout_message = { "cop_timeout_message",
 
 /* ---- blocks ---------------------------------------------------------------------------- */
 
+/* A block with everything before the kind's own part set but the kind; NULL without memory, which
+ * ends a process that is in its own code. */
 static struct signal *block_new(size_t payload)
 {
     struct scheduler *scheduler = copi_scheduler;
     struct signal *signal = NULL;
-    uint8_t class;
     copi_enter(scheduler);
     if (payload <= UINT32_MAX)            /* a message has no room for a larger size */
-        signal = copi_slab_take(copi_slab(), sizeof *signal + payload, &class);
+        signal = copi_block_take(scheduler, payload);
     copi_leave(scheduler);
-    if (signal == NULL) {
-        if (copi_self() != NULL && scheduler->critical == 0)
-            copi_exit(&copi_reason_enomem);
-        return NULL;
-    }
-    memset(signal, 0, sizeof *signal);
-    signal->block_class = class;
+    if (signal == NULL && copi_self() != NULL && scheduler->critical == 0)
+        copi_exit(&copi_reason_enomem);
     return signal;
 }
 
@@ -70,28 +66,6 @@ struct signal *copi_signal_new(enum signal_kind kind, cop_pid from, uint64_t ser
     return signal;
 }
 
-void copi_message_own(struct process *process, struct signal *signal)
-{
-    signal->flags = (uint8_t)((signal->flags | SIGNAL_OWNED) & ~SIGNAL_GONE);
-    signal->link = &process->owned;
-    signal->next = process->owned;
-    if (signal->next != NULL)
-        signal->next->link = &signal->next;
-    process->owned = signal;
-}
-
-void copi_message_disown(struct signal *signal)
-{
-    if ((signal->flags & SIGNAL_OWNED) == 0)
-        return;
-    COP_DEBUG(*signal->link == signal);
-    *signal->link = signal->next;
-    if (signal->next != NULL)
-        signal->next->link = signal->link;
-    signal->flags &= (uint8_t)~SIGNAL_OWNED;
-    signal->alias = 0;
-}
-
 COPI_SEES_POISON struct signal *copi_message_held(cop_message *message, const char *function)
 {
     struct signal *signal = copi_signal_of(message);
@@ -100,12 +74,23 @@ COPI_SEES_POISON struct signal *copi_message_held(cop_message *message, const ch
     if ((signal->flags & SIGNAL_GONE) == 0 && kept) {
         if (self != NULL && signal == self->received)
             self->received = NULL;
+        if (self != NULL && signal == self->current)
+            self->current = NULL;
         return signal;
     }
     if (self == NULL)
         copi_misused(function, "got a message that was sent or freed already");
     cop_raise("badarg: %s: the message %s", function,
               kept ? "was sent or freed already" : "is the handler's, not kept");
+}
+
+/* Puts what a process holds otherwise into the list; the pointers stay, for the crash report. */
+void copi_message_own_held(struct process *process)
+{
+    struct signal *held[] = { process->current, process->received };
+    for (size_t i = 0; i < 2; i++)
+        if (held[i] != NULL && (held[i]->flags & SIGNAL_OWNED) == 0)
+            copi_message_own(process, held[i]);
 }
 
 /* The program's function must not wait, whatever it sends: its message is still in a list. */
@@ -139,10 +124,16 @@ void copi_signal_free(struct signal *signal)
         message_end(signal);
     else
         cop_reason_unref(signal->reason);
-    struct scheduler *scheduler = copi_scheduler;
-    copi_enter(scheduler);
-    copi_slab_give(copi_slab(), signal, signal->block_class);
-    copi_leave(scheduler);
+    copi_block_give(copi_scheduler, signal);
+}
+
+void copi_message_drop_held(struct process *process, struct signal **held)
+{
+    struct signal *signal = *held;
+    if ((signal->flags & SIGNAL_OWNED) == 0)
+        copi_message_own(process, signal);      /* until it is free: that may crash */
+    *held = NULL;
+    copi_signal_free(signal);
 }
 
 /* From here on the signal is a message; its fields are read before they are overwritten. */
@@ -180,6 +171,7 @@ void copi_signal_to_down_message(struct signal *signal, char *name)
 cop_message *cop_message_new(const cop_message_type *type, const void *payload, size_t extra)
 {
     size_t size;
+    struct process *self = copi_self();
     if (__builtin_add_overflow(type->size, extra, &size))
         size = SIZE_MAX;
     if (payload != NULL)
@@ -187,16 +179,13 @@ cop_message *cop_message_new(const cop_message_type *type, const void *payload, 
     struct signal *signal = block_new(size);
     if (signal == NULL)
         return NULL;
-    signal->kind = SIGNAL_MESSAGE;
-    signal->message.type = type;
-    signal->message.from = cop_self();
-    signal->message.size = (uint32_t)size;
+    copi_message_init(signal, type, self == NULL ? COP_NO_PID : copi_pid(self), size);
     if (payload != NULL)
         memcpy(cop_payload(&signal->message), payload, size);
     else
         memset(cop_payload(&signal->message), 0, size);
-    if (copi_self() != NULL)
-        copi_message_own(copi_self(), signal);
+    if (self != NULL)
+        copi_message_own(self, signal);
     return &signal->message;
 }
 
@@ -213,65 +202,6 @@ const void *cop_message_expect(const cop_message *message, const cop_message_typ
         cop_raise("bad_message: expected %s, got %s", type->name,
                   message == NULL ? "none" : message->type->name);
     return payload;
-}
-
-static struct signal *first_unsent(struct process *process)
-{
-    struct signal *signal = process->owned;
-    while (signal != NULL && (signal->flags & SIGNAL_UNSENT) == 0) signal = signal->next;
-    return signal;
-}
-
-/* Messages that are nobody's, linked by next.  A process's own until they are free: their drop
- * functions are the program's code. */
-static void free_unsent(struct signal *list)
-{
-    struct process *self = copi_self();
-    struct signal *signal;
-    while ((signal = list) != NULL) {
-        list = signal->next;
-        if (self == NULL) {
-            copi_signal_free(signal);
-            continue;
-        }
-        copi_message_own(self, signal);
-        signal->flags |= SIGNAL_UNSENT;
-    }
-    while (self != NULL && (signal = first_unsent(self)) != NULL) {
-        signal->flags &= (uint8_t)~SIGNAL_UNSENT;
-        copi_signal_free(signal);
-    }
-}
-
-int cop_send_message(cop_dest to, cop_message *message)
-{
-    if (message == NULL)
-        return COP_EINVAL;
-    struct signal *signal = copi_message_held(message, "cop_send_message");
-    struct scheduler *scheduler = copi_scheduler;
-    cop_pid target = cop_resolve(to);
-    if (cop_pid_is_none(target) && (to.name != NULL || to.via != NULL)) {
-        copi_signal_free(signal);
-        return COP_ENOPROC;
-    }
-    copi_message_disown(signal);
-    signal->flags |= SIGNAL_GONE;
-    signal->alias = to.alias;
-    if (to.alias == 0 && message->kind != COP_CALL_REQUEST && message->kind != COP_SYSTEM)
-        message->ref = 0;       /* one that is passed on belongs to no reference of its receiver */
-    struct signal *swept = NULL;
-    copi_enter(scheduler);
-    enum copi_sent sent = copi_message_push(target, signal, &swept);
-    copi_leave(scheduler);
-    if (sent > SENT_AND_WAIT) {
-        signal->next = NULL;
-        swept = signal;
-    }
-    if (swept != NULL)
-        free_unsent(swept);
-    if (sent == SENT_AND_WAIT)
-        copi_limit_wait(target);
-    return sent == SENT_FULL ? COP_EFULL : COP_OK;
 }
 
 int cop_pid_format(cop_pid pid, char *buffer, size_t size)

@@ -58,7 +58,7 @@ static bool kill_is_pending(struct process *process)
     if (limits != NULL && !copi_limit_try_lock(limits))
         return false;
     struct signal *signal = atomic_load_explicit(&process->incoming, memory_order_acquire);
-    bool pending = signal != COPI_CLOSED && has_kill(process, signal);
+    bool pending = has_kill(process, copi_signals(signal));
     if (limits != NULL) {
         pending = pending || has_kill(process, atomic_load(&limits->older));
         copi_limit_unlock(limits);
@@ -128,7 +128,7 @@ static void report_hog(const struct watch *watch, struct scheduler *scheduler, c
 
 static bool has_work(struct scheduler *scheduler, int64_t now_ns)
 {
-    return atomic_load(&scheduler->queue.length) > 0 ||
+    return copi_run_queue_length(&scheduler->queue) > 0 ||
            atomic_load_explicit(&scheduler->timers.first, memory_order_relaxed) <= now_ns;
 }
 

@@ -198,6 +198,7 @@ static void options_fill(const cop_run_options *options)
 static int node_init(void)
 {
     size_t count = (size_t)copi_node.all;
+    copi_fence_init();
     copi_slab_init();
     copi_names_init();
     copi_stacks_init();

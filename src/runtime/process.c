@@ -14,6 +14,7 @@
 #include "limit.h"
 #include "mailbox.h"
 #include "memory.h"
+#include "message.h"
 #include "name.h"
 #include "node.h"
 #include "relation.h"
@@ -21,17 +22,9 @@
 
 /* ---- who runs -------------------------------------------------------------------------- */
 
-struct process *copi_self(void)
+void copi_not_in_process(const char *function)
 {
-    return copi_scheduler == NULL ? NULL : copi_current(copi_scheduler);
-}
-
-struct process *copi_self_checked(const char *function)
-{
-    struct process *self = copi_self();
-    if (self == NULL)
-        copi_misused(function, "was called outside of a process");
-    return self;
+    copi_misused(function, "was called outside of a process");
 }
 
 cop_pid cop_self(void)
@@ -207,7 +200,7 @@ void cop_become(cop_handler *handler, void *state)
 {
     struct process *self = copi_self_checked("cop_become");
     if (self->current != NULL && (self->flags & PROCESS_KEPT) == 0)
-        copi_signal_free(self->current);   /* the handler that had it does not return */
+        copi_message_free_held(self, &self->current);   /* its handler does not return */
     self->current = NULL;
     self->entry.handler = handler;
     self->argument = state;
@@ -227,6 +220,8 @@ void cop_message_keep(cop_message *message)
     struct process *self = copi_self_checked("cop_message_keep");
     if (self->current == NULL || message != &self->current->message)
         cop_raise("badarg: cop_message_keep: not the message of this handler");
+    if ((self->flags & PROCESS_KEPT) == 0)
+        copi_message_own(self, self->current);
     self->flags |= PROCESS_KEPT;
 }
 
@@ -297,9 +292,9 @@ void cop_exit_process(cop_pid pid, const cop_reason *reason)
 /* One after another: a drop function may crash, and the others are called all the same. */
 static void free_messages(struct process *process)
 {
+    process->current = process->received = NULL;
     while (process->owned != NULL)
         copi_signal_free(process->owned);
-    process->current = process->received = NULL;
     copi_mailbox_free(process);
 }
 
@@ -319,6 +314,7 @@ static void report_crash(const struct process *process, const cop_crash_report *
 void copi_process_cleanup(struct process *process)
 {
     COP_ASSERT(process->flags & PROCESS_DYING);
+    copi_message_own_held(process);
     if (process->flags & PROCESS_REPORT) {
         const cop_crash_report *report = copi_crash_report_make(process);
         report_crash(process, report);

@@ -8,19 +8,19 @@
  * Pid: generation << 24 | index.  Generations start at 1, so no pid is 0; a generation has 40
  * bits and is never used twice for an index.
  *
- * State, and who moves it (by compare-and-swap on `state`):
+ * What a process is doing is said by `incoming`, the stack of signals that it has not received,
+ * so that who pushes a signal learns in the same instruction whether somebody must be woken:
  *
- *      FREE --spawn--> RUNNABLE --scheduler--> RUNNING --scheduler--> WAITING
- *                         ^                     |    ^ |                 |
- *                         |                sender    | |                 |
- *                         |                     v    | |                 |
- *                         |                  NOTIFIED  +--finish--> FREE |
- *                         +-----------------sender-----------------------+
+ *   COPI_CLOSED     not alive: the slot is free, or its process tells others of its end
+ *   COPI_WAITING    in no queue; there was nothing to look at.  Who replaces this, and nobody else,
+ *                   puts the process into a run queue
+ *   NULL, signals   runnable, in exactly one run queue, or running: a scheduler is in it, and only
+ *                   that one touches the owner's fields
+ *   COPI_NUDGED     the same without signals; something else came that it is to look at
  *
- *   RUNNABLE  is in exactly one run queue
- *   RUNNING   a scheduler is in it; only that one touches the owner's fields
- *   NOTIFIED  RUNNING, and a signal came since it last looked
- *   WAITING   in no queue; its incoming stack was empty when it got here
+ *      CLOSED --publish--> NULL --wait_begins--> WAITING
+ *        ^                 | ^                     |
+ *        +------close------+ +---push, copi_wake---+
  *
  * docs/internals/processes.md has the argument. */
 #ifndef COPI_PROCESS_H
@@ -36,8 +36,6 @@
 #include "timer.h"
 
 enum { COPI_INDEX_BITS = 24 };
-
-enum process_state { STATE_FREE, STATE_RUNNABLE, STATE_RUNNING, STATE_NOTIFIED, STATE_WAITING };
 
 enum process_flag {
     PROCESS_TRAPS = 1,         /* trap_exit */
@@ -55,8 +53,7 @@ struct process {
     _Atomic uint64_t pid;                  /* 0: not alive */
 
     /* -- written by all -- */
-    _Atomic(struct signal *) incoming;     /* newest first; COPI_CLOSED when not alive */
-    _Atomic uint32_t state;
+    _Atomic(struct signal *) incoming;     /* newest first, or one of the marks below */
 
     /* -- the owner's: the scheduler that runs it, or whoever moved it out of WAITING -- */
     uint16_t flags;
@@ -84,8 +81,8 @@ struct process {
     } entry;
     void *argument;                        /* the function's, or the handler's state */
     struct signal *owned;                  /* messages made or taken, not yet sent or freed */
-    struct signal *current;                /* of those: the one that the handler has */
-    struct signal *received;               /* of those: the last cop_receive's */
+    struct signal *current;                /* the one that the handler has; message.h */
+    struct signal *received;               /* the last cop_receive's */
     struct timer timer;                    /* of the current wait */
     int64_t serve_deadline;                /* when the handler wants NULL */
 
@@ -104,20 +101,50 @@ struct process {
     const cop_reason *exit_reason;
 };
 
-/* The incoming stack of a process that is not alive. */
+/* What `incoming` says when it is no signal. */
 #define COPI_CLOSED ((struct signal *)(uintptr_t)1)
+#define COPI_WAITING ((struct signal *)(uintptr_t)2)
+#define COPI_NUDGED ((struct signal *)(uintptr_t)3)
+
+/* The signals of an incoming stack, newest first. */
+static inline struct signal *copi_signals(struct signal *incoming)
+{
+    return (uintptr_t)incoming <= (uintptr_t)COPI_NUDGED ? NULL : incoming;
+}
 
 /* ---- the table ------------------------------------------------------------------------- */
 
 bool copi_processes_init(size_t limit);
 void copi_processes_deinit(void);
 
+/* table.c's: the slots, of which [0, used) were ever in use. */
+struct process_slots {
+    struct process *slots;
+    _Atomic size_t used;
+};
+extern struct process_slots copi_processes;
+
 /* The slot that a pid leads to, which may hold another process or none by now; NULL for a pid
  * that never was.  [any thread] */
-struct process *copi_process_slot(cop_pid pid);
+static inline struct process *copi_process_slot(cop_pid pid)
+{
+    size_t index = pid.bits & ((1u << COPI_INDEX_BITS) - 1);
+    if (pid.bits == 0 ||
+        index >= atomic_load_explicit(&copi_processes.used, memory_order_acquire))
+        return NULL;
+    return &copi_processes.slots[index];
+}
 
-/* The slot if that very process is alive now.  [any thread] */
-struct process *copi_process_alive(cop_pid pid);
+/* The slot if that very process is alive now.  The acquire pairs with the release in
+ * copi_slot_publish: whoever sees the pid sees the incoming stack that belongs to it open.
+ * [any thread] */
+static inline struct process *copi_process_alive(cop_pid pid)
+{
+    struct process *process = copi_process_slot(pid);
+    if (process == NULL || atomic_load_explicit(&process->pid, memory_order_acquire) != pid.bits)
+        return NULL;
+    return process;
+}
 
 /* Calls visit for each living process.  [any thread] */
 void copi_processes_each(void (*visit)(struct process *));
@@ -138,9 +165,6 @@ static inline cop_pid copi_pid(const struct process *process)
 }
 
 /* ---- life ------------------------------------------------------------------------------ */
-
-/* The running process, or NULL. */
-struct process *copi_self(void);
 
 /* Reads a byte of each page, so that a bad pointer faults in the caller's own code and not in the
  * middle of the runtime's work. */
@@ -166,7 +190,8 @@ void copi_process_cleanup(struct process *process);
 static inline bool copi_process_needs_cleanup(const struct process *process)
 {
     return process->deferred != NULL || (process->flags & PROCESS_REPORT) != 0 ||
-           process->owned != NULL || process->mailbox != NULL;
+           process->owned != NULL || process->mailbox != NULL || process->received != NULL ||
+           process->current != NULL;
 }
 
 /* By the scheduler: releases all that it owns, tells its links and monitors, frees the slot.  False

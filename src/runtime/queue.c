@@ -9,25 +9,26 @@
 #include "node.h"
 #include "poller.h"
 
-enum { STEAL_MAX = 32, LOOK_MAX = 4 * STEAL_MAX, WATCH_NS = 5000000, WATCH_MS = 5,
-       STANDSTILL_BYTES = 96 };
+enum { WATCH_NS = 5000000, WATCH_MS = 5, STANDSTILL_BYTES = 96 };
 
 /* ---- waking ---------------------------------------------------------------------------- */
 
+/* No signal is there, but something else that the process looks at.  One that runs is left a mark,
+ * which makes its attempt to wait fail; one that has signals to look at does not need it. */
 void copi_wake(struct process *process)
 {
-    uint32_t state = atomic_load(&process->state);
+    struct signal *head = atomic_load(&process->incoming);
     for (;;) {
-        if (state == STATE_WAITING) {
-            if (atomic_compare_exchange_weak(&process->state, &state, STATE_RUNNABLE)) {
+        if (head == COPI_WAITING) {
+            if (atomic_compare_exchange_weak(&process->incoming, &head, NULL)) {
                 copi_enqueue(process);
                 return;
             }
-        } else if (state == STATE_RUNNING) {
-            if (atomic_compare_exchange_weak(&process->state, &state, STATE_NOTIFIED))
+        } else if (head == NULL) {
+            if (atomic_compare_exchange_weak(&process->incoming, &head, COPI_NUDGED))
                 return;
         } else {
-            return;   /* RUNNABLE, NOTIFIED: it will look.  FREE: nobody is there any more */
+            return;
         }
     }
 }
@@ -43,23 +44,9 @@ static void wake_one_idle(void)
     }
 }
 
-void copi_enqueue(struct process *process)
+/* Wakes whoever runs what is queued at `home` and may sleep, or an idle one that may steal it. */
+static void wake_somebody(struct scheduler *home, struct scheduler *self, uint32_t length)
 {
-    struct scheduler *self = copi_scheduler;
-    struct scheduler *home = process->stack != NULL ? &copi_node.scheduler[process->home]
-                             : self != NULL         ? self
-                                                    : &copi_node.scheduler[0];
-    struct run_queue *queue = &home->queue;
-    process->next = NULL;
-    copi_enter(self);
-    pthread_mutex_lock(&queue->lock);
-    if (queue->tail == NULL)
-        queue->head = process;
-    else
-        queue->tail->next = process;
-    queue->tail = process;
-    uint32_t length = atomic_fetch_add(&queue->length, 1) + 1;
-    pthread_mutex_unlock(&queue->lock);
     struct scheduler *deputy = atomic_load(&home->lost) ? atomic_load(&home->deputy) : NULL;
     if (deputy != NULL)
         copi_unpark(&deputy->parker);
@@ -68,66 +55,39 @@ void copi_enqueue(struct process *process)
     else if (atomic_load(&copi_node.idle) > 0 &&
              (length > 1 || atomic_load(&copi_node.watchers) == 0))
         wake_one_idle();
+}
+
+void copi_enqueue_elsewhere(struct process *process)
+{
+    struct scheduler *self = copi_scheduler;
+    int home = process->stack != NULL ? process->home : 0;
+    struct run_queue *queue = &copi_node.scheduler[home].queue;
+    copi_enter(self);
+    copi_run_queue_post(queue, process);
+    wake_somebody(&copi_node.scheduler[home], self, copi_run_queue_length(queue));
     copi_leave(self);
+}
+
+void copi_enqueued(struct scheduler *self, uint32_t length)
+{
+    copi_enter(self);
+    wake_somebody(self, self, length);
+    copi_leave(self);
+}
+
+void copi_enqueue(struct process *process)
+{
+    copi_enqueue_here(copi_scheduler, process);
 }
 
 /* ---- choosing -------------------------------------------------------------------------- */
 
-/* Unlinks the process behind `before` (NULL: the first); with the lock held. */
-static struct process *unlink_after(struct run_queue *queue, struct process *before)
-{
-    struct process *process = before == NULL ? queue->head : before->next;
-    if (before == NULL)
-        queue->head = process->next;
-    else
-        before->next = process->next;
-    if (queue->tail == process)
-        queue->tail = before;
-    process->next = NULL;
-    atomic_fetch_sub(&queue->length, 1);
-    return process;
-}
-
-static struct process *take_own(struct scheduler *scheduler)
-{
-    struct run_queue *queue = &scheduler->queue;
-    struct process *process = NULL, *before = NULL;
-    if (atomic_load_explicit(&queue->length, memory_order_relaxed) == 0)
-        return NULL;
-    pthread_mutex_lock(&queue->lock);
-    uint32_t length = atomic_load_explicit(&queue->length, memory_order_relaxed);
-    if (copi_node.options.shuffle && length > 1) {
-        uint64_t skip = copi_random_below(&scheduler->random, length);
-        for (process = queue->head; skip > 0; skip--, process = process->next)
-            before = process;
-    }
-    if (queue->head != NULL)
-        process = unlink_after(queue, before);
-    pthread_mutex_unlock(&queue->lock);
-    return process;
-}
-
 /* Moves up to half of a queue's stackless processes to the running scheduler; returns one. */
-static struct process *steal_from(struct run_queue *queue)
+static struct process *steal_from(struct scheduler *thief, struct run_queue *queue)
 {
-    struct process *stolen[STEAL_MAX], *before = NULL;
-    uint32_t count = 0;
-    pthread_mutex_lock(&queue->lock);
-    uint32_t length = atomic_load_explicit(&queue->length, memory_order_relaxed);
-    uint32_t wanted = (length + 1) / 2 < STEAL_MAX ? (length + 1) / 2 : STEAL_MAX;
-    struct process *process = queue->head;
-    for (int looked = 0; process != NULL && count < wanted && looked < LOOK_MAX; looked++) {
-        if (process->stack == NULL) {
-            process = process->next;
-            stolen[count++] = unlink_after(queue, before);
-        } else {
-            before = process;
-            process = process->next;
-        }
-    }
-    pthread_mutex_unlock(&queue->lock);
-    for (uint32_t i = 1; i < count; i++)
-        copi_enqueue(stolen[i]);
+    struct process *stolen[COPI_STEAL_MAX];
+    uint32_t count = copi_run_queue_steal(queue, stolen);
+    for (uint32_t i = 1; i < count; i++) copi_run_queue_put(&thief->queue, stolen[i]);
     return count == 0 ? NULL : stolen[0];
 }
 
@@ -135,7 +95,7 @@ static struct process *steal_from(struct run_queue *queue)
  * this one last watched. */
 static bool worth_stealing(struct scheduler *thief, struct scheduler *victim, bool watching)
 {
-    uint32_t length = atomic_load(&victim->queue.length);
+    uint32_t length = copi_run_queue_length(&victim->queue);
     return length > 1 ||
            (watching && length == 1 &&
             atomic_load_explicit(&victim->ticks, memory_order_relaxed) ==
@@ -158,7 +118,7 @@ static struct process *steal(struct scheduler *scheduler, bool watching)
         struct scheduler *victim = &copi_node.scheduler[(first + i) % others];
         if (victim == scheduler || !worth_stealing(scheduler, victim, watching))
             continue;
-        struct process *process = steal_from(&victim->queue);
+        struct process *process = steal_from(scheduler, &victim->queue);
         if (process != NULL)
             return process;
     }
@@ -167,7 +127,7 @@ static struct process *steal(struct scheduler *scheduler, bool watching)
 
 struct process *copi_queue_next(struct scheduler *scheduler)
 {
-    struct process *process = take_own(scheduler);
+    struct process *process = copi_queue_own(scheduler);
     if (process == NULL && copi_node.schedulers > 1) {
         process = steal(scheduler, scheduler->watched);
         scheduler->watched = false;
@@ -183,7 +143,7 @@ struct process *copi_queue_next(struct scheduler *scheduler)
 
 static bool work_in_sight(struct scheduler *scheduler)
 {
-    if (!atomic_load(&copi_node.running) || atomic_load(&scheduler->queue.length) > 0)
+    if (!atomic_load(&copi_node.running) || copi_run_queue_length(&scheduler->queue) > 0)
         return true;
     for (int i = 0; i < copi_node.all; i++)
         if (i != scheduler->index && worth_stealing(scheduler, &copi_node.scheduler[i], false))
@@ -223,6 +183,8 @@ static void park(struct scheduler *scheduler)
     atomic_fetch_add(&copi_node.idle, 1);
     atomic_store(&scheduler->parked, true);
     bool watching = try_to_watch(scheduler);
+    if (copi_node.schedulers > 1)
+        copi_fence_heavy();         /* who posts to a single one makes a full fence itself */
     if (!work_in_sight(scheduler))
         copi_park(&scheduler->parker, time_to_sleep(scheduler, watching));
     atomic_store(&scheduler->parked, false);
@@ -246,8 +208,12 @@ struct process *copi_spare_next(struct scheduler *spare, struct scheduler *lost)
 {
     uint64_t ticks = atomic_load_explicit(&spare->ticks, memory_order_relaxed);
     bool lost_first = lost != NULL && (ticks & 1) != 0;     /* in turn, so that neither starves */
-    struct process *process = take_own(lost_first ? lost : spare);
-    return process == NULL && lost != NULL ? take_own(lost_first ? spare : lost) : process;
+    struct process *process = lost_first ? copi_run_queue_take_for(&lost->queue) : NULL;
+    if (process == NULL)
+        process = copi_queue_own(spare);
+    if (process == NULL && lost != NULL)
+        process = copi_run_queue_take_for(&lost->queue);
+    return process;
 }
 
 static int64_t nearer(struct scheduler *scheduler, int64_t first)
@@ -268,9 +234,10 @@ void copi_spare_idle(struct scheduler *spare, struct scheduler *lost)
         return;
     atomic_store(&spare->parked, true);
     atomic_fetch_sub(&copi_node.standing_in, 1);
+    copi_fence_heavy();
     lost = copi_spare_stands_for(spare);
-    bool work = atomic_load(&spare->queue.length) > 0 || !atomic_load(&copi_node.running) ||
-                (lost != NULL && atomic_load(&lost->queue.length) > 0);
+    bool work = copi_run_queue_length(&spare->queue) > 0 || !atomic_load(&copi_node.running) ||
+                (lost != NULL && copi_run_queue_length(&lost->queue) > 0);
     if (!work)
         copi_park(&spare->parker, left_ns);
     atomic_fetch_add(&copi_node.standing_in, 1);
@@ -332,7 +299,7 @@ void copi_queue_stand_in(struct scheduler *scheduler)
 static bool jump(struct scheduler *scheduler)
 {
     int64_t first = atomic_load_explicit(&scheduler->timers.first, memory_order_relaxed);
-    if (first == COPI_NEVER || atomic_load(&scheduler->queue.length) > 0)
+    if (first == COPI_NEVER || copi_run_queue_length(&scheduler->queue) > 0)
         return false;
     if (first > copi_node.virtual_ns)
         copi_node.virtual_ns = first;
@@ -344,7 +311,7 @@ static bool jump(struct scheduler *scheduler)
  * something, and is waited for; where there is none, it is said once that nothing will happen. */
 static void tell_standstill(const struct scheduler *scheduler)
 {
-    if (scheduler->was_idle || atomic_load(&scheduler->queue.length) > 0 ||
+    if (scheduler->was_idle || copi_run_queue_length(&scheduler->queue) > 0 ||
         !copi_only_threads(1 + copi_blocking_threads()))
         return;
     char text[STANDSTILL_BYTES];

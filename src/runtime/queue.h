@@ -5,8 +5,9 @@
  * processes; without that too it parks.
  *
  * No wake-up is lost: the one that enqueues writes the queue's length and then reads
- * `parked` and `idle`; the one that parks writes those and then reads the lengths; all
- * four are seq_cst, so at least one sees the other's write.  A single process in the
+ * `parked` and `idle`; the one that parks writes those and then reads the lengths.  Between the two
+ * stands a fence, light for the one and heavy for the other (fence.h), or the compare-and-swap of
+ * one that enqueues elsewhere; so at least one sees the other's write.  A single process in the
  * queue of a busy scheduler is left to it (a ping-pong would wander for nothing); but while any
  * scheduler works, one of the idle ones, the watcher, looks again every WATCH_NS and takes
  * it if that scheduler is still in the same turn.  Who finds work after having been idle wakes
@@ -14,9 +15,39 @@
 #ifndef COPI_QUEUE_H
 #define COPI_QUEUE_H
 
-#include "scheduler.h"
+#include "node.h"
 
-/* The next process for this scheduler, its own or a stolen one; NULL: none. */
+/* ---- waking ---------------------------------------------------------------------------- */
+
+void copi_enqueue_elsewhere(struct process *process);
+void copi_enqueued(struct scheduler *self, uint32_t length);
+
+/* copi_enqueue on a thread that knows its scheduler, or NULL; in the runtime's own work. */
+static inline void copi_enqueue_here(struct scheduler *self, struct process *process)
+{
+    if (__builtin_expect(self == NULL || (process->stack != NULL && process->home != self->index),
+                         0)) {
+        copi_enqueue_elsewhere(process);
+        return;
+    }
+    uint32_t length = copi_run_queue_put(&self->queue, process);
+    copi_fence_light();
+    if (__builtin_expect(atomic_load_explicit(&copi_node.idle, memory_order_relaxed) > 0 ||
+                         atomic_load_explicit(&self->lost, memory_order_relaxed), 0))
+        copi_enqueued(self, length);
+}
+
+/* ---- choosing -------------------------------------------------------------------------- */
+
+/* The next process of this scheduler's own; NULL: none. */
+static inline struct process *copi_queue_own(struct scheduler *scheduler)
+{
+    if (__builtin_expect(copi_node.options.shuffle, 0))
+        return copi_run_queue_take_any(&scheduler->queue, &scheduler->random);
+    return copi_run_queue_take(&scheduler->queue);
+}
+
+/* The same, or a stolen one. */
 struct process *copi_queue_next(struct scheduler *scheduler);
 
 /* ---- spares: see monitor.h ---- */

@@ -5,6 +5,7 @@
 
 #include "../base/assert.h"
 #include "mailbox.h"
+#include "message.h"
 #include "node.h"
 #include "queue.h"
 #include "reason.h"
@@ -13,7 +14,108 @@ _Thread_local struct scheduler *copi_scheduler __attribute__((tls_model("initial
 
 enum { TIMER_TICKS = 16 };   /* look for due timers after so many processes */
 
-/* ---- on a process's stack -------------------------------------------------------------- */
+/* ---- leaving a process -------------------------------------------------------------------
+ *
+ * A process that has done with its turn switches to the next one by itself if that is simple, and
+ * to the scheduler's own stack if it is not: when nothing is queued, each TIMER_TICKS turns, so
+ * that timers fire, and when the monitor has taken the queue away (`lost`).
+ *
+ * One that keeps its stack is settled (may be found by others: waiting, or queued) by whoever runs
+ * next, when its registers are saved: a deputy could enter it before that.  The others are settled
+ * before the switch, which leaves nothing of them behind. */
+
+/* RUNNING -> WAITING, unless something came that it is to look at.  It releases what the owner has
+ * written to whoever wakes it. */
+static bool wait_begins(struct process *process)
+{
+    struct signal *head = NULL;
+    if (atomic_compare_exchange_strong(&process->incoming, &head, COPI_WAITING))
+        return true;
+    COP_ASSERT(head != COPI_WAITING && head != COPI_CLOSED);
+    if (head == COPI_NUDGED)        /* a push instead of this is fine too */
+        atomic_compare_exchange_strong(&process->incoming, &head, NULL);
+    return false;
+}
+
+/* By whoever has just been switched to. */
+static inline void settle_left(struct scheduler *scheduler)
+{
+    struct process *left = scheduler->left;
+    if (left == NULL)
+        return;
+    scheduler->left = NULL;
+    copi_enter(scheduler);
+    if (scheduler->left_by == EVENT_YIELD || !wait_begins(left))
+        copi_enqueue(left);
+    copi_leave(scheduler);
+}
+
+/* The one that was chosen and not yet run, or NULL. */
+static inline struct process *take_chosen(struct scheduler *scheduler)
+{
+    struct process *process = scheduler->chosen;
+    scheduler->chosen = NULL;
+    return process;
+}
+
+/* The next process, unless the way must lead through the scheduler's loop. */
+static inline struct process *choose_next(struct scheduler *scheduler)
+{
+    uint64_t ticks = atomic_load_explicit(&scheduler->ticks, memory_order_relaxed);
+    if ((ticks & (TIMER_TICKS - 1)) == 0 || !scheduler->direct ||
+        atomic_load_explicit(&scheduler->lost, memory_order_relaxed))
+        return NULL;
+    if (__builtin_expect(scheduler->chosen != NULL, 0))
+        return take_chosen(scheduler);
+    return copi_queue_own(scheduler);
+}
+
+/* The process is the current one from here on, on that stack. */
+static inline void begin_turn(struct scheduler *scheduler, struct process *process,
+                              struct stack *stack)
+{
+    uint64_t ticks = atomic_load_explicit(&scheduler->ticks, memory_order_relaxed);
+    atomic_store_explicit(&scheduler->ticks, ticks + 1, memory_order_relaxed);
+    scheduler->budget = COPI_BUDGET;
+    scheduler->stack = stack;
+    scheduler->stack_limit = copi_stack_low(stack) + COPI_STACK_RESERVE;
+    atomic_store_explicit(&scheduler->current, process, memory_order_relaxed);
+}
+
+/* Takes the stack that is there for the process, if it is: its own, or the warm one. */
+static inline struct stack *stack_at_hand(struct scheduler *scheduler, struct process *process)
+{
+    struct stack *stack = process->stack;
+    if (stack != NULL) {
+        process->stack = NULL;
+    } else if (process->stack_class == 0 && scheduler->warm != NULL) {
+        stack = scheduler->warm;
+        scheduler->warm = NULL;
+    }
+    return stack;
+}
+
+/* From a process that keeps its stack to the next one; false if it must be the scheduler. */
+static inline bool switch_directly(struct scheduler *scheduler, enum switch_event event)
+{
+    struct process *next = choose_next(scheduler);
+    if (next == NULL)
+        return false;
+    struct stack *from = scheduler->stack, *to = stack_at_hand(scheduler, next);
+    if (to == NULL) {
+        scheduler->chosen = next;
+        return false;
+    }
+    struct process *self = copi_current(scheduler);
+    self->stack = from;
+    self->home = (uint8_t)scheduler->index;
+    scheduler->left = self;
+    scheduler->left_by = event;
+    begin_turn(scheduler, next, to);
+    copi_context_switch(&from->context, &to->context, NULL, false);
+    settle_left(copi_scheduler);
+    return true;
+}
 
 void copi_switch(enum switch_event event)
 {
@@ -26,28 +128,32 @@ void copi_switch(enum switch_event event)
         copi_enter(scheduler);            /* overflows here, not half-way into the switch */
         copi_leave(scheduler);
     }
+    if ((event == EVENT_WAIT || event == EVENT_YIELD) && switch_directly(scheduler, event))
+        return;
     copi_context_switch(&scheduler->stack->context, &scheduler->context,
                         (void *)(uintptr_t)event, final);
+    settle_left(copi_scheduler);
 }
 
-static void handle(struct process *process, struct signal *signal)
+/* ---- on a process's stack -------------------------------------------------------------- */
+
+static void handle(struct process *process)
 {
-    process->current = signal;
     process->flags &= (uint16_t)~PROCESS_KEPT;
-    process->entry.handler(process->argument, &signal->message);
-    process->current = NULL;
+    process->entry.handler(process->argument, &process->current->message);
     if ((process->flags & PROCESS_KEPT) == 0)
-        copi_signal_free(signal);
+        copi_message_free_held(process, &process->current);
+    process->current = NULL;
 }
 
 /* A server's turn: handles messages until there are none, or others should have a turn. */
 static enum switch_event serve(struct process *process)
 {
     while (copi_scheduler->budget-- > 0) {
-        struct signal *signal = copi_mailbox_first(process);
-        bool late = signal == NULL && process->serve_deadline != COPI_NEVER &&
+        bool served = copi_mailbox_serve(process);
+        bool late = !served && process->serve_deadline != COPI_NEVER &&
                     process->serve_deadline <= copi_now();
-        if (signal == NULL && !late) {
+        if (!served && !late) {
             if (process->serve_deadline != COPI_NEVER &&
                 !copi_timer_arm(&process->timer, TIMER_WAIT, process->serve_deadline))
                 cop_raise("enomem: no memory for a timer");
@@ -58,7 +164,7 @@ static enum switch_event serve(struct process *process)
         if (late)
             process->entry.handler(process->argument, NULL);
         else
-            handle(process, signal);
+            handle(process);
     }
     return EVENT_TURN;
 }
@@ -86,14 +192,62 @@ __attribute__((noipa)) static struct scheduler *scheduler_here(void)
     return copi_scheduler;
 }
 
+/* Settles a process that has done with its stack. */
+static inline void settle(struct process *process, enum switch_event event)
+{
+    if (event == EVENT_IDLE && wait_begins(process))
+        return;
+    if (event == EVENT_END) {
+        process->flags |= PROCESS_DYING;
+        if (copi_process_finish(process))
+            return;
+    }
+    copi_enqueue(process);
+}
+
+/* From a process that has done with its stack to the next one, on this stack or on that one's;
+ * false if the scheduler is to do it all. */
+static inline bool go_on_directly(struct scheduler *scheduler, struct process *process,
+                                  enum switch_event event)
+{
+    struct stack *here = scheduler->stack;
+    struct process *next = here->class == 0 ? choose_next(scheduler) : NULL;
+    if (next == NULL)
+        return false;
+    bool here_fits = next->stack == NULL && next->stack_class == 0;
+    if (!here_fits && (next->stack == NULL || scheduler->warm != NULL)) {
+        scheduler->chosen = next;
+        return false;
+    }
+    copi_enter(scheduler);
+    atomic_store_explicit(&scheduler->current, NULL, memory_order_relaxed);
+    settle(process, event);
+    if (here_fits) {
+        begin_turn(scheduler, next, here);
+        copi_leave(scheduler);
+        return true;
+    }
+    scheduler->warm = here;
+    struct stack *to = stack_at_hand(scheduler, next);
+    begin_turn(scheduler, next, to);
+    copi_leave(scheduler);
+    copi_context_switch(&here->context, &to->context, NULL, false);
+    settle_left(scheduler_here());
+    return true;
+}
+
 /* What a stack does all its life. */
 static void stack_entry(void *argument)
 {
     (void)argument;
     copi_context_entered(&scheduler_here()->stack->context);
+    settle_left(scheduler_here());
     for (;;) {
-        enum switch_event event = go(copi_current(scheduler_here()));
-        copi_switch(event);
+        struct process *process = copi_current(scheduler_here());
+        enum switch_event event = go(process);
+        struct scheduler *scheduler = scheduler_here();
+        if (!go_on_directly(scheduler, process, event))
+            copi_switch(event);
     }
 }
 
@@ -109,16 +263,9 @@ static void stack_restart(struct scheduler *scheduler, struct stack *stack)
 /* The stack for a process's turn: its own, the warm one, or one from the pool. */
 static struct stack *stack_for(struct scheduler *scheduler, struct process *process)
 {
-    struct stack *stack = process->stack;
-    if (stack != NULL) {
-        process->stack = NULL;
+    struct stack *stack = stack_at_hand(scheduler, process);
+    if (stack != NULL)
         return stack;
-    }
-    if (process->stack_class == 0 && scheduler->warm != NULL) {
-        stack = scheduler->warm;
-        scheduler->warm = NULL;
-        return stack;
-    }
     stack = copi_stack_take(&scheduler->stacks, process->stack_class);
     if (stack != NULL)
         stack_restart(scheduler, stack);
@@ -137,18 +284,20 @@ static void stack_back(struct scheduler *scheduler, struct stack *stack)
 
 /* ---- one turn -------------------------------------------------------------------------- */
 
-static enum switch_event enter(struct scheduler *scheduler, struct process *process)
+/* Until somebody switches back; *ret_last is who did. */
+static enum switch_event enter(struct scheduler *scheduler, struct process *process,
+                               struct process **ret_last)
 {
+    *ret_last = process;
     struct stack *stack = stack_for(scheduler, process);
     if (stack == NULL) {
         if ((process->flags & PROCESS_DYING) == 0)
             process->exit_reason = &copi_reason_enomem;
         return EVENT_NONE;
     }
-    scheduler->stack = stack;
-    scheduler->stack_limit = copi_stack_low(stack) + COPI_STACK_RESERVE;
-    atomic_store_explicit(&scheduler->current, process, memory_order_relaxed);
+    begin_turn(scheduler, process, stack);
     void *event = copi_context_switch(&scheduler->context, &stack->context, NULL, false);
+    *ret_last = copi_current(scheduler);
     atomic_store_explicit(&scheduler->current, NULL, memory_order_relaxed);
     return (enum switch_event)(uintptr_t)event;
 }
@@ -169,21 +318,6 @@ static void killed(struct process *process)
     copi_stdio_release();
     if ((process->flags & PROCESS_DYING) == 0)
         process->exit_reason = COP_KILLED;
-}
-
-/* RUNNING -> WAITING, unless a signal came meanwhile (NOTIFIED). */
-static bool wait_begins(struct process *process)
-{
-    uint32_t expected = STATE_RUNNING;
-    bool done = atomic_compare_exchange_strong(&process->state, &expected, STATE_WAITING);
-    COP_ASSERT(done || expected == STATE_NOTIFIED);
-    return done;
-}
-
-static void again_later(struct process *process)
-{
-    atomic_store(&process->state, STATE_RUNNABLE);
-    copi_enqueue(process);
 }
 
 /* Takes the stack back, or leaves it with the process.  Returns whether the process stays at
@@ -214,7 +348,7 @@ static bool turn_ended(struct scheduler *scheduler, struct process *process,
     case EVENT_WAIT:
     case EVENT_IDLE: return !wait_begins(process);
     case EVENT_YIELD:
-    case EVENT_TURN: again_later(process); return false;
+    case EVENT_TURN: copi_enqueue(process); return false;
     case EVENT_BECOME: return true;
     case EVENT_CRASH: crashed(scheduler, process); break;
     case EVENT_KILL: killed(process); break;
@@ -225,20 +359,15 @@ static bool turn_ended(struct scheduler *scheduler, struct process *process,
         return false;
     if (event != EVENT_NONE)
         return true;
-    again_later(process);                 /* its actions want a stack, others may give one back */
+    copi_enqueue(process);                 /* its actions want a stack, others may give one back */
     return false;
 }
 
-/* The exchange that makes it RUNNING is seq_cst: see copi_signal_send. */
 static void run(struct scheduler *scheduler, struct process *process)
 {
-    atomic_fetch_add_explicit(&scheduler->ticks, 1, memory_order_relaxed);
     enum switch_event event;
     do {
-        uint32_t before = atomic_exchange(&process->state, STATE_RUNNING);
-        COP_ASSERT(before == STATE_RUNNABLE || before == STATE_RUNNING || before == STATE_NOTIFIED);
-        scheduler->budget = COPI_BUDGET;
-        event = enter(scheduler, process);
+        event = enter(scheduler, process, &process);
     } while (turn_ended(scheduler, process, event));
     if (atomic_load_explicit(&scheduler->lost, memory_order_relaxed))
         atomic_store(&scheduler->lost, false);       /* it is back */
@@ -254,7 +383,9 @@ static bool due(struct scheduler *scheduler)
 void copi_scheduler_run(struct scheduler *scheduler)
 {
     while (atomic_load_explicit(&copi_node.running, memory_order_relaxed)) {
-        struct process *process = copi_queue_next(scheduler);
+        struct process *process = take_chosen(scheduler);
+        if (process == NULL)
+            process = copi_queue_next(scheduler);
         bool look = process == NULL ||
                     (atomic_load_explicit(&scheduler->ticks, memory_order_relaxed) &
                      (TIMER_TICKS - 1)) == 0;
@@ -287,24 +418,25 @@ bool copi_scheduler_init(struct scheduler *scheduler, int index, uint64_t seed)
 {
     memset(scheduler, 0, sizeof *scheduler);
     scheduler->index = index;
+    scheduler->direct = index < copi_node.schedulers;
     scheduler->slab = copi_slab_cache_new();
     if (scheduler->slab == NULL)
         return false;
     copi_random_seed(&scheduler->random, seed + (uint64_t)index);
     copi_timers_init(&scheduler->timers);
-    pthread_mutex_init(&scheduler->queue.lock, NULL);
+    copi_run_queue_init(&scheduler->queue);
     return true;
 }
 
 void copi_scheduler_deinit(struct scheduler *scheduler)
 {
-    COP_ASSERT(scheduler->queue.head == NULL && scheduler->critical == 0);
+    COP_ASSERT(scheduler->critical == 0);
     if (scheduler->warm != NULL) {
         copi_context_drop(&scheduler->warm->context);
         copi_stack_give(&scheduler->stacks, scheduler->warm);
     }
     copi_stack_pool_deinit(&scheduler->stacks);
     copi_timers_deinit(&scheduler->timers);
-    pthread_mutex_destroy(&scheduler->queue.lock);
+    copi_run_queue_deinit(&scheduler->queue);
     copi_slab_cache_free(scheduler->slab);
 }

@@ -1,7 +1,8 @@
 /* scheduler.h - threads that run processes.
  *
- * Each scheduler has a run queue under a lock.  It takes from its own first, then from the
- * others' (never a process that holds a stack: that one is pinned to its home), then parks.
+ * Each scheduler has a run queue.  It takes from its own first, then from the others' (never a
+ * process that holds a stack: that one is pinned to its home, which it leaves only for a deputy),
+ * then parks.
  *
  * A process runs on a stack of its own kind, never on the thread's.  The scheduler keeps one
  * warm stack and lends it to whichever process runs next; the process hands it back when it
@@ -20,6 +21,7 @@
 #include "../platform/platform.h"
 #include "crash.h"
 #include "process.h"
+#include "run_queue.h"
 #include "stack.h"
 #include "timer.h"
 
@@ -39,12 +41,6 @@ enum switch_event {
     EVENT_KILL       /* it did not come back by itself and was killed */
 };
 
-struct run_queue {
-    pthread_mutex_t lock;
-    struct process *head, *tail;
-    _Atomic uint32_t length;          /* written under the lock */
-};
-
 struct scheduler {
     /* -- the owner's -- */
     int index;
@@ -59,6 +55,10 @@ struct scheduler {
     struct context context;           /* the thread's own stack */
     struct stack *stack;              /* the one in use */
     struct stack *warm;               /* one of class 0 to lend next, or NULL */
+    bool direct;                      /* processes may switch to each other; scheduler.c */
+    struct process *left;             /* was left by the switch under way, still to be settled */
+    enum switch_event left_by;
+    struct process *chosen;           /* taken out of the queue, to be run next; or NULL */
     struct stack_pool stacks;
     struct slab_cache *slab;
     struct random random;
@@ -94,6 +94,23 @@ static inline struct process *copi_current(struct scheduler *scheduler)
     return atomic_load_explicit(&scheduler->current, memory_order_relaxed);
 }
 
+/* The running process, or NULL. */
+static inline struct process *copi_self(void)
+{
+    return copi_scheduler == NULL ? NULL : copi_current(copi_scheduler);
+}
+
+/* The process that calls, which must exist, or the call has no meaning. */
+__attribute__((noreturn)) void copi_not_in_process(const char *function);
+
+static inline struct process *copi_self_checked(const char *function)
+{
+    struct process *self = copi_self();
+    if (__builtin_expect(self == NULL, 0))
+        copi_not_in_process(function);
+    return self;
+}
+
 /* Brackets around the runtime's own work in a process: a fault inside means that the node is
  * broken.  Entering makes sure that there is stack for it; if not, the process overflows here,
  * where it does no harm. */
@@ -103,7 +120,7 @@ static inline void copi_enter(struct scheduler *scheduler)
 {
     if (scheduler != NULL) {
         char *frame = __builtin_frame_address(0);
-        if (frame < scheduler->stack_limit && scheduler->critical == 0 &&
+        if (__builtin_expect(frame < scheduler->stack_limit, 0) && scheduler->critical == 0 &&
             copi_current(scheduler) != NULL && frame >= scheduler->stack->memory)
             copi_stack_exhausted();
         scheduler->critical++;
@@ -118,9 +135,6 @@ static inline void copi_leave(struct scheduler *scheduler)
 /* [process] Back to the scheduler.  Returns when the process runs again; never for IDLE, TURN,
  * BECOME and EXIT. */
 void copi_switch(enum switch_event event);
-
-/* [process] The process that calls, which must exist, or the call has no meaning. */
-struct process *copi_self_checked(const char *function);
 
 /* [any thread] Wakes a process: a signal is there for it, or its timer has fired. */
 void copi_wake(struct process *process);

@@ -1,27 +1,30 @@
 /* send.c - the way of a signal to a process; the sender's side of mailbox.h. */
 #include "mailbox.h"
 
-#include "scheduler.h"
+#include <string.h>
+
+#include "message.h"
+#include "queue.h"
+
+/* ---- pushing --------------------------------------------------------------------------- */
 
 /* The push releases the signal's contents; its partner is the exchange in take_incoming, which
- * acquires them.  It is seq_cst, as are the state's changes, because sender and receiver
- * look crosswise: the sender writes incoming and reads state (copi_wake), the receiver writes
- * state (RUNNING, in scheduler.c) and reads incoming.  With anything weaker both could miss
- * the other's write, and a message would lie unseen in a process that nobody wakes. */
-static bool push(struct process *process, struct signal *signal)
+ * acquires them.  That it replaces COPI_WAITING, and so is the one to wake the process, acquires
+ * what its owner wrote before it waited. */
+static inline bool push(struct process *process, struct signal *signal)
 {
-    bool deadly = signal->kind == SIGNAL_EXIT && cop_reason_is(signal->reason, "kill");
+    bool deadly = __builtin_expect(signal->kind == SIGNAL_EXIT, 0) &&
+                  cop_reason_is(signal->reason, "kill");
     struct signal *head = atomic_load_explicit(&process->incoming, memory_order_relaxed);
     do {
         if (head == COPI_CLOSED)
             return false;
-        signal->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&process->incoming, &head, signal,
-                                                    memory_order_seq_cst, memory_order_relaxed));
+        signal->next = copi_signals(head);
+    } while (!atomic_compare_exchange_weak(&process->incoming, &head, signal));
     if (deadly)
         atomic_store_explicit(&process->doomed, true, memory_order_relaxed);
-    if (head == NULL)
-        copi_wake(process);
+    if (head == COPI_WAITING)
+        copi_enqueue_here(copi_scheduler, process);
     return true;
 }
 
@@ -32,14 +35,18 @@ bool copi_signal_push(cop_pid target, struct signal *signal)
     return process != NULL && push(process, signal);
 }
 
-enum copi_sent copi_message_push(cop_pid target, struct signal *signal, struct signal **ret_swept)
+/* The same for a message that somebody sends, at which the limit of the receiver's mailbox is
+ * looked.  In *ret_swept, if anything: messages that were dropped for it, without their count,
+ * linked by next; for the sender to free. */
+static inline enum copi_sent message_push(cop_pid target, struct signal *signal,
+                                          struct signal **ret_swept)
 {
     struct process *process = copi_process_alive(target);
     signal->target = target.bits;
     if (process == NULL)
         return SENT_TO_THE_DEAD;
     struct limits *limits = copi_limits(process);
-    if (limits == NULL)
+    if (__builtin_expect(limits == NULL, 1))
         return push(process, signal) ? SENT : SENT_TO_THE_DEAD;
     enum copi_sent sent = copi_limit_admit(process, limits, signal);
     if (sent > SENT_AND_WAIT)
@@ -57,6 +64,8 @@ void copi_signal_send(cop_pid target, struct signal *signal)
     if (!copi_signal_push(target, signal))
         copi_signal_dead(signal);
 }
+
+/* ---- to the dead ----------------------------------------------------------------------- */
 
 void copi_signal_dead(struct signal *signal)
 {
@@ -80,4 +89,103 @@ void copi_signal_dead(struct signal *signal)
         break;
     }
     copi_signal_free(signal);
+}
+
+/* ---- the public side ------------------------------------------------------------------- */
+
+static struct signal *first_unsent(struct process *process)
+{
+    struct signal *signal = process->owned;
+    while (signal != NULL && (signal->flags & SIGNAL_UNSENT) == 0) signal = signal->next;
+    return signal;
+}
+
+/* Messages that are nobody's, linked by next.  A process's own until they are free: their drop
+ * functions are the program's code. */
+static void free_unsent(struct signal *list)
+{
+    struct process *self = copi_self();
+    struct signal *signal;
+    while ((signal = list) != NULL) {
+        list = signal->next;
+        if (self == NULL) {
+            copi_signal_free(signal);
+            continue;
+        }
+        copi_message_own(self, signal);
+        signal->flags |= SIGNAL_UNSENT;
+    }
+    while (self != NULL && (signal = first_unsent(self)) != NULL) {
+        signal->flags &= (uint8_t)~SIGNAL_UNSENT;
+        copi_signal_free(signal);
+    }
+}
+
+/* After the push: frees what is nobody's now, waits for room. */
+static int sent_otherwise(enum copi_sent sent, cop_pid target, struct signal *signal,
+                          struct signal *swept)
+{
+    if (sent > SENT_AND_WAIT) {
+        signal->next = NULL;
+        swept = signal;
+    }
+    if (swept != NULL)
+        free_unsent(swept);
+    if (sent == SENT_AND_WAIT)
+        copi_limit_wait(target);
+    return sent == SENT_FULL ? COP_EFULL : COP_OK;
+}
+
+int cop_send_message(cop_dest to, cop_message *message)
+{
+    if (message == NULL)
+        return COP_EINVAL;
+    struct signal *signal = copi_message_held(message, "cop_send_message");
+    struct scheduler *scheduler = copi_scheduler;
+    cop_pid target = cop_resolve(to);
+    if (cop_pid_is_none(target) && (to.name != NULL || to.via != NULL)) {
+        copi_signal_free(signal);
+        return COP_ENOPROC;
+    }
+    copi_message_disown(signal);
+    signal->flags |= SIGNAL_GONE;
+    signal->alias = to.alias;
+    if (to.alias == 0 && message->kind != COP_CALL_REQUEST && message->kind != COP_SYSTEM)
+        message->ref = 0;       /* one that is passed on belongs to no reference of its receiver */
+    struct signal *swept = NULL;
+    copi_enter(scheduler);
+    enum copi_sent sent = message_push(target, signal, &swept);
+    copi_leave(scheduler);
+    if (sent == SENT && swept == NULL)
+        return COP_OK;
+    return sent_otherwise(sent, target, signal, swept);
+}
+
+/* What cop_send_message(to, cop_message_new(type, payload, 0)) does, in one go: nobody else ever
+ * holds the message, so it enters no list. */
+int cop_send_new(cop_dest to, const cop_message_type *type, const void *payload)
+{
+    struct scheduler *scheduler = copi_scheduler;
+    struct process *self = copi_self();
+    size_t size = type->size;
+    if (__builtin_expect(self == NULL || to.name != NULL || to.via != NULL ||
+                         size > COPI_SLAB_MAX, 0))
+        return cop_send_message(to, cop_message_new(type, payload, 0));
+    copi_probe(payload, size);
+    copi_enter(scheduler);
+    struct signal *signal = copi_block_take(scheduler, size);
+    if (__builtin_expect(signal == NULL, 0)) {
+        copi_leave(scheduler);
+        return cop_send_message(to, cop_message_new(type, payload, 0));   /* fails as that does */
+    }
+    copi_message_init(signal, type, copi_pid(self), size);
+    memcpy(cop_payload(&signal->message), payload, size);
+    signal->flags = SIGNAL_GONE;
+    signal->alias = to.alias;
+    struct signal *swept = NULL;
+    enum copi_sent sent = message_push(to.pid, signal, &swept);
+    copi_leave(scheduler);
+    if (sent == SENT && swept == NULL)
+        return COP_OK;
+    return sent_otherwise(sent, to.pid, signal, swept);
 }

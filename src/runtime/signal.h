@@ -65,11 +65,6 @@ static inline struct signal *copi_signal_of(const cop_message *message)
     return (struct signal *)((uintptr_t)message - offsetof(struct signal, message));
 }
 
-/* A message that was made or taken is in its process's list until it is sent or freed, so that it
- * dies with the process.  Disown does nothing to one that is in no list. */
-void copi_message_own(struct process *process, struct signal *signal);
-void copi_message_disown(struct signal *signal);
-
 /* The signal of a message that a public function was given to send or to free.  One that is gone
  * already, or is a handler's and was not kept, is the caller's error and ends it. */
 struct signal *copi_message_held(cop_message *message, const char *function);

@@ -109,11 +109,6 @@ void copi_stack_give(struct stack_pool *pool, struct stack *stack)
     pool->free[stack->class] = stack;
 }
 
-char *copi_stack_low(const struct stack *stack)
-{
-    return stack->memory + COPI_STACK_GUARD;
-}
-
 size_t copi_stack_usable(const struct stack *stack)
 {
     return (size_t)((const char *)stack - copi_stack_low(stack));

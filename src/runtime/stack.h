@@ -44,7 +44,10 @@ struct stack *copi_stack_take(struct stack_pool *pool, uint8_t class);
 void copi_stack_give(struct stack_pool *pool, struct stack *stack);
 
 /* The lowest usable address; whether an address lies in the guard below. */
-char *copi_stack_low(const struct stack *stack);
+static inline char *copi_stack_low(const struct stack *stack)
+{
+    return stack->memory + COPI_STACK_GUARD;
+}
 size_t copi_stack_usable(const struct stack *stack);
 bool copi_stack_in_guard(const struct stack *stack, const void *address);
 

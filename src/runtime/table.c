@@ -14,73 +14,57 @@ enum {
 };
 
 static struct {
-    struct process *slots;
     size_t limit;                   /* of processes */
     size_t capacity;                /* slots: the limit, and what may lie in schedulers' lists */
-    _Atomic size_t used;            /* slots that were ever in use: [0, used) */
     _Atomic size_t count;           /* slots in use: processes, those that just end included */
     _Atomic size_t alive;           /* pids that are published */
     pthread_mutex_t lock;           /* of free */
     struct process *free;
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+struct process_slots copi_processes;
+
 bool copi_processes_init(size_t limit)
 {
     size_t capacity = limit + (size_t)copi_node.schedulers * KEPT_MAX;
     table.limit = limit;
     table.capacity = capacity < INDICES ? capacity : INDICES;
-    table.slots = copi_memory_reserve(table.capacity * sizeof(struct process));
+    copi_processes.slots = copi_memory_reserve(table.capacity * sizeof(struct process));
     table.free = NULL;
-    atomic_store(&table.used, 0);
+    atomic_store(&copi_processes.used, 0);
     atomic_store(&table.count, 0);
     atomic_store(&table.alive, 0);
-    return table.slots != NULL;
+    return copi_processes.slots != NULL;
 }
 
 void copi_processes_deinit(void)
 {
     COP_ASSERT(atomic_load(&table.count) == 0);
-    size_t used = atomic_load(&table.used);
-    for (size_t i = 0; i < used; i++) copi_limits_free(&table.slots[i]);
-    copi_memory_release(table.slots, table.capacity * sizeof(struct process));
-    table.slots = NULL;
+    size_t used = atomic_load(&copi_processes.used);
+    for (size_t i = 0; i < used; i++) copi_limits_free(&copi_processes.slots[i]);
+    atomic_store(&copi_processes.used, 0);       /* from now on no pid leads anywhere */
+    copi_memory_release(copi_processes.slots, table.capacity * sizeof(struct process));
+    copi_processes.slots = NULL;
 }
 
 /* ---- finding --------------------------------------------------------------------------- */
 
-struct process *copi_process_slot(cop_pid pid)
-{
-    size_t index = pid.bits & ((1u << COPI_INDEX_BITS) - 1);
-    if (pid.bits == 0 || table.slots == NULL ||
-        index >= atomic_load_explicit(&table.used, memory_order_acquire))
-        return NULL;
-    return &table.slots[index];
-}
-
-/* The acquire pairs with the release in copi_slot_publish: whoever sees the pid sees the
- * incoming stack that belongs to it open. */
-struct process *copi_process_alive(cop_pid pid)
-{
-    struct process *process = copi_process_slot(pid);
-    if (process == NULL || atomic_load_explicit(&process->pid, memory_order_acquire) != pid.bits)
-        return NULL;
-    return process;
-}
-
 void copi_processes_each(void (*visit)(struct process *))
 {
-    size_t used = atomic_load(&table.used);
+    size_t used = atomic_load(&copi_processes.used);
     for (size_t i = 0; i < used; i++)
-        if (atomic_load(&table.slots[i].pid) != 0)
-            visit(&table.slots[i]);
+        if (atomic_load(&copi_processes.slots[i].pid) != 0)
+            visit(&copi_processes.slots[i]);
 }
 
 cop_pid copi_processes_next(size_t *cursor)
 {
-    size_t used = table.slots == NULL ? 0 : atomic_load_explicit(&table.used, memory_order_acquire);
+    size_t used = atomic_load_explicit(&copi_processes.used, memory_order_acquire);
     cop_pid pid = COP_NO_PID;
-    while (cop_pid_is_none(pid) && *cursor < used)
-        pid.bits = atomic_load_explicit(&table.slots[(*cursor)++].pid, memory_order_acquire);
+    while (cop_pid_is_none(pid) && *cursor < used) {
+        const struct process *slot = &copi_processes.slots[(*cursor)++];
+        pid.bits = atomic_load_explicit(&slot->pid, memory_order_acquire);
+    }
     return pid;
 }
 
@@ -114,16 +98,16 @@ static uint32_t move(struct process **from, struct process **to)
 /* Puts up to BATCH fresh slots on a list; returns how many.  With the lock held. */
 static uint32_t extend(struct process **to)
 {
-    size_t used = atomic_load_explicit(&table.used, memory_order_relaxed);
+    size_t used = atomic_load_explicit(&copi_processes.used, memory_order_relaxed);
     size_t end = used + BATCH < table.capacity ? used + BATCH : table.capacity;
     for (size_t i = end; i > used; i--) {
-        struct process *slot = &table.slots[i - 1];
+        struct process *slot = &copi_processes.slots[i - 1];
         atomic_init(&slot->incoming, COPI_CLOSED);
         slot->generation = 1;
         slot->next = *to;
         *to = slot;
     }
-    atomic_store(&table.used, end);
+    atomic_store(&copi_processes.used, end);
     return (uint32_t)(end - used);
 }
 
@@ -183,7 +167,7 @@ void copi_slot_give(struct scheduler *scheduler, struct process *slot)
 
 cop_pid copi_slot_pid(const struct process *slot)
 {
-    uint64_t index = (uint64_t)(slot - table.slots);
+    uint64_t index = (uint64_t)(slot - copi_processes.slots);
     cop_pid pid = { slot->generation << COPI_INDEX_BITS | index };
     return pid;
 }
@@ -194,7 +178,6 @@ void copi_slot_publish(struct process *slot)
     slot->dictionary = NULL;                    /* in the generation's place */
     atomic_fetch_add_explicit(&table.count, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&table.alive, 1, memory_order_relaxed);
-    atomic_store_explicit(&slot->state, STATE_RUNNABLE, memory_order_relaxed);
     atomic_store_explicit(&slot->incoming, NULL, memory_order_relaxed);
     atomic_store_explicit(&slot->pid, pid, memory_order_seq_cst);
 }
@@ -210,7 +193,6 @@ void copi_slot_retire(struct scheduler *scheduler, struct process *slot, cop_pid
 {
     COP_ASSERT(slot->relations.count == 0 && slot->mailbox == NULL && slot->arena == NULL);
     slot->generation = (pid.bits >> COPI_INDEX_BITS) + 1;
-    atomic_store_explicit(&slot->state, STATE_FREE, memory_order_relaxed);
     copi_slot_give(scheduler, slot);
     if (atomic_fetch_sub_explicit(&table.count, 1, memory_order_acq_rel) == 1)
         copi_node_empty();

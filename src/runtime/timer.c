@@ -9,6 +9,7 @@
 
 #include "../base/assert.h"
 #include "mailbox.h"
+#include "message.h"
 #include "node.h"
 #include "relation.h"
 

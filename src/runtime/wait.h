@@ -1,10 +1,10 @@
 /* wait.h - waiting for something that is no signal: a blocking function's return, a descriptor.
  *
  * Who makes it happen, on whatever thread, sets the flag and then calls copi_wake on the process.
- * The flag is written and read seq_cst, for the reason that is given for mailboxes
- * (docs/internals/processes.md, "No lost wake-up"): the waker writes the flag and reads the
- * process's state, the process writes its state (to RUNNING) and reads the flag.  A wake-up that
- * comes late, or reaches the slot's next process, makes that one look and sleep again. */
+ * That reads the process's `incoming`, which the process empties before it reads the flag; all four
+ * are seq_cst.  So either the process sees the flag, or copi_wake sees `incoming` as it was after
+ * the process had emptied it, and marks it or replaces COPI_WAITING there.  A wake-up that comes
+ * late, or reaches the slot's next process, makes that one look and sleep again. */
 #ifndef COPI_WAIT_H
 #define COPI_WAIT_H
 

@@ -7,6 +7,7 @@
 
 #include "node.h"
 #include "runtime/mailbox.h"
+#include "runtime/scheduler.h"
 #include "trace.h"
 #include "watch.h"
 

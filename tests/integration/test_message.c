@@ -326,8 +326,8 @@ START_TEST(a_drop_function_that_crashes_is_the_end_of_its_process_alone)
                                    "sent to the dead down: crash:SIGSEGV\n"
                                    "    boom 5\n"
                                    "sent through an alias down: crash:SIGSEGV\n"
-                                   "    boom 7\n"
                                    "    boom 6\n"
+                                   "    boom 7\n"
                                    "left down: done\n");
 }
 END_TEST

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "node.h"
-#include "runtime/process.h"
+#include "runtime/message.h"
 #include "trace.h"
 #include "watch.h"
 

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "node.h"
-#include "runtime/process.h"
 #include "runtime/relation.h"
 #include "runtime/scheduler.h"
 #include "watch.h"

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "node.h"
-#include "runtime/process.h"
+#include "runtime/scheduler.h"
 #include "runtime/relation.h"
 #include "watch.h"
 

@@ -1,0 +1,98 @@
+/* run_queue.h - the runnable processes of one scheduler, oldest first.
+ *
+ * A list under a biased lock: its scheduler, the owner, puts and takes without an atomic
+ * instruction; thieves and deputies, who are seldom there, pay.  Other threads that make one of its
+ * processes runnable post it into `inbox`, a stack (Treiber, 1986), which whoever takes from the
+ * list empties into it first.
+ *
+ * Invariant: a process is in at most one run queue, once; who has moved it out of WAITING, or has
+ * run it, puts it there.  `length` is that of the list, written in the lock.
+ *
+ * Whoever looks without the lock (length, inbox) may see what was a moment ago; what makes a
+ * wake-up safe nevertheless is said in queue.h. */
+#ifndef COPI_RUN_QUEUE_H
+#define COPI_RUN_QUEUE_H
+
+#include "../base/random.h"
+#include "biased_lock.h"
+#include "process.h"
+
+enum { COPI_STEAL_MAX = 32 };
+
+struct run_queue {
+    struct biased_lock lock;
+    struct process *head, *tail;
+    _Atomic uint32_t length;
+    _Atomic(struct process *) inbox;      /* newest first */
+};
+
+void copi_run_queue_init(struct run_queue *queue);
+void copi_run_queue_deinit(struct run_queue *queue);
+
+/* How many wait in the list, and one more if others have posted some. */
+static inline uint32_t copi_run_queue_length(const struct run_queue *queue)
+{
+    return atomic_load(&queue->length) + (atomic_load(&queue->inbox) != NULL);
+}
+
+/* With the lock. */
+static inline uint32_t copi_run_queue_append(struct run_queue *queue, struct process *process)
+{
+    process->next = NULL;
+    if (queue->tail == NULL)
+        queue->head = process;
+    else
+        queue->tail->next = process;
+    queue->tail = process;
+    uint32_t length = atomic_load_explicit(&queue->length, memory_order_relaxed) + 1;
+    atomic_store_explicit(&queue->length, length, memory_order_relaxed);
+    return length;
+}
+
+/* By the owner; returns the length. */
+static inline uint32_t copi_run_queue_put(struct run_queue *queue, struct process *process)
+{
+    copi_biased_owner_lock(&queue->lock);
+    uint32_t length = copi_run_queue_append(queue, process);
+    copi_biased_owner_unlock(&queue->lock);
+    return length;
+}
+
+/* By any other thread.  A full fence. */
+void copi_run_queue_post(struct run_queue *queue, struct process *process);
+
+/* With the lock: what was posted goes into the list. */
+void copi_run_queue_collect(struct run_queue *queue);
+
+/* By the owner: the oldest; NULL: none. */
+static inline struct process *copi_run_queue_take(struct run_queue *queue)
+{
+    if (atomic_load_explicit(&queue->length, memory_order_relaxed) == 0 &&
+        atomic_load_explicit(&queue->inbox, memory_order_relaxed) == NULL)
+        return NULL;
+    copi_biased_owner_lock(&queue->lock);
+    if (__builtin_expect(atomic_load_explicit(&queue->inbox, memory_order_relaxed) != NULL, 0))
+        copi_run_queue_collect(queue);
+    struct process *process = queue->head;
+    if (process != NULL) {
+        queue->head = process->next;
+        if (queue->head == NULL)
+            queue->tail = NULL;
+        atomic_store_explicit(&queue->length,
+                              atomic_load_explicit(&queue->length, memory_order_relaxed) - 1,
+                              memory_order_relaxed);
+    }
+    copi_biased_owner_unlock(&queue->lock);
+    return process;
+}
+
+/* By the owner: any, with the same chance for each; NULL: none. */
+struct process *copi_run_queue_take_any(struct run_queue *queue, struct random *random);
+
+/* By another scheduler that stands in for the owner: the oldest, or NULL. */
+struct process *copi_run_queue_take_for(struct run_queue *queue);
+
+/* By another scheduler: takes up to half of those that hold no stack; returns how many. */
+uint32_t copi_run_queue_steal(struct run_queue *queue, struct process *stolen[COPI_STEAL_MAX]);
+
+#endif

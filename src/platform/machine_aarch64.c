@@ -5,7 +5,6 @@
 #include <asm/sigcontext.h>
 #include <string.h>
 
-#include "../base/assert.h"
 #include "sanitizer.h"
 
 /* ---- contexts ------------------------------------------------------------------------------ */

@@ -3,7 +3,6 @@
 #include "fault.h"
 
 #include <signal.h>
-#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <ucontext.h>

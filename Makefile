@@ -24,7 +24,7 @@ endif
 # (vm.mmap_rnd_bits of 32); without randomisation, where that is allowed, they get them.
 STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: all run test test-asan test-tsan test-otp bench crash-matrix soak-crashes tidy clean help
+.PHONY: all run test test-asan test-tsan test-aarch64 test-otp bench crash-matrix soak-crashes tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
 	@tools/setup.sh build $(SETUP)
@@ -47,6 +47,11 @@ test-tsan: ## all tests under ThreadSanitizer
 	@tools/setup.sh build-tsan -Db_sanitize=thread -Db_lundef=false $(SETUP)
 	@ninja -C build-tsan
 	@$(STEADY) tools/run_tests.py build-tsan $(TESTS)
+
+test-aarch64: ## all tests on AArch64, cross-compiled and run under qemu-user
+	@AARCH64=yes tools/setup.sh build-aarch64 --cross-file tools/aarch64.ini $(SETUP)
+	@ninja -C build-aarch64
+	@tools/run_tests.py build-aarch64 --without tests/qemu_user.txt $(TESTS)
 
 test-otp: ## random scenarios and signal histories, on Erlang/OTP and here: they must agree
 	@OTP=yes tools/setup.sh build $(SETUP)
@@ -74,7 +79,7 @@ tidy: all ## the checks of the house rules alone
 	@tools/run_tests.py build --suite house
 
 clean: ## remove the build directories
-	rm -rf build build-asan build-tsan
+	rm -rf build build-asan build-tsan build-aarch64
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /    make \1\t/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):.*## /    make \1\t/p' Makefile | expand -t 24

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""check_examples.py PROGRAM_DIRECTORY: runs the seed's examples and holds what they print against the .txt
+"""check_examples.py PROGRAM...: runs the seed's examples and holds what they print against the .txt
 beside their source.  Also checks the table in docs/seed.md: every example is in it, and the part of
 its source that stands for the seed's block (up to the line "on stage") has at most one and a half
 times the block's lines.  Prints TAP."""
+import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))    # an emulator, in a cross build
 SEED = ROOT / "examples" / "seed"
 ROW = re.compile(r"^\|[^|]*\| `(?P<program>[0-9][0-9a-z_]*)` \| (?P<block>[0-9]+) \| (?P<here>[0-9]+) \|", re.M)
 
@@ -26,7 +29,7 @@ def faults_of(source, directory, table):
     expected = source.with_suffix(".txt")
     if not expected.exists():
         return [f"no {expected.name}"]
-    run = subprocess.run([program], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([*WRAPPER, program], capture_output=True, text=True, timeout=60)
     faults = []
     if run.returncode != 0:
         faults.append(f"status {run.returncode}: {run.stderr.strip()}")
@@ -44,7 +47,7 @@ def faults_of(source, directory, table):
 
 
 def main():
-    directory = pathlib.Path(sys.argv[1])
+    directory = pathlib.Path(sys.argv[1]).parent
     table = {row["program"]: (int(row["block"]), int(row["here"]))
              for row in ROW.finditer((ROOT / "docs" / "seed.md").read_text())}
     sources = sorted(SEED.glob("[0-9]*.c"))

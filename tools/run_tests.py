@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """run_tests.py - runs the tests of a build directory and says what ran.
 
-    tools/run_tests.py DIRECTORY [OPTION OF MESON TEST...]
+    tools/run_tests.py DIRECTORY [--without FILE] [OPTION OF MESON TEST...]
 
 Meson runs the programs.  A program that reports its cases in TAP, as Check does with
 CK_TAP_LOG_FILE_NAME=-, counts case by case; any other counts as one.  A program that ends badly
 without a failed case (a time-out, a crash, a leak found at its exit) counts as one failed.
+
+FILE names what can't work where the tests run, each with an indented line that says why.  A whole
+program, as it is printed here, is not run; the failure of a case is not counted.  Both are printed with
+the reason.
 
 The last line is `N passed, N failed`; status 0 only if something passed and nothing failed."""
 
@@ -43,6 +47,34 @@ def read_cases(output):
     return cases, planned
 
 
+def read_exclusions(path):
+    """The reason of each name in the file."""
+    reasons, name = {}, None
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#") or not line.strip():
+            continue
+        if line[0].isspace():
+            reasons[name] = f"{reasons[name]} {line.strip()}".strip()
+        else:
+            name = line.strip()
+            reasons[name] = ""
+    return reasons
+
+
+def program_of(suite, name):
+    return f"{suite} {name}".replace("_", " ")
+
+
+def split_programs(directory, exclusions):
+    """The names that Meson has for the programs to run, and those that are not."""
+    listed = subprocess.run(["meson", "introspect", "--tests", directory], check=True,
+                            stdout=subprocess.PIPE).stdout
+    names = {program_of(test["suite"][0].split(":")[1], test["name"]): test["name"]
+             for test in json.loads(listed)}
+    left_out = [program for program in sorted(names) if program in exclusions]
+    return [names[program] for program in names if program not in exclusions], left_out
+
+
 def judge(run):
     """A program's cases; one for the program itself if it has none or ended badly."""
     cases, planned = read_cases(run["stdout"])
@@ -66,38 +98,62 @@ def print_output(run):
         print(f"    | {CONTROL.sub('', line)[:300]}")
 
 
-def report(runs):
-    """Prints every program with its cases; returns how many passed and failed."""
-    totals = {True: 0, False: 0}
+def report_program(program, run, exclusions):
+    """Prints a program's cases; how many passed, failed, and failed with a reason to."""
+    passes = failures = excused = 0
+    for passed, name, message in judge(run):
+        label = program + (f": {name}" if name else "")
+        reason = exclusions.get(label)
+        if passed:
+            passes += 1
+            print(f"ok    {label}")
+        elif reason:
+            excused += 1
+            print(f"skip  {label}: {reason}")
+        else:
+            failures += 1
+            print(f"FAIL  {label}" + (f"\n      {message}" if message else ""))
+    if failures > 0:
+        print_output(run)
+    return passes, failures, excused
+
+
+def report(runs, exclusions):
+    """Prints every program with its cases; how many passed, failed, and failed with a reason to."""
+    totals = (0, 0, 0)
     for run in sorted(runs, key=lambda run: run["name"]):
-        program = re.sub(r"^\w+:(\w+) / ", r"\1 ", run["name"]).replace("_", " ")
+        program = program_of(*re.fullmatch(r"\w+:(\w+) / (.*)", run["name"]).groups())
         if run["result"] == "SKIP":
             print(f"skip  {program}: {run['stdout'].strip()}")
             continue
-        cases = judge(run)
-        for passed, name, message in cases:
-            totals[passed] += 1
-            print(f"{'ok  ' if passed else 'FAIL'}  {program}" + (f": {name}" if name else ""))
-            if not passed and message:
-                print(f"      {message}")
-        if not all(passed for passed, _, _ in cases):
-            print_output(run)
-    return totals[True], totals[False]
+        counts = report_program(program, run, exclusions)
+        totals = tuple(map(sum, zip(totals, counts)))
+    return totals
 
 
 def main():
     directory, options = sys.argv[1], sys.argv[2:]
+    exclusions, names, left_out = {}, [], []
+    if options[:1] == ["--without"]:
+        exclusions = read_exclusions(pathlib.Path(options[1]))
+        names, left_out = split_programs(directory, exclusions)
+        options = options[2:]
+        if any(name in options for name in names):
+            names = [name for name in names if name in options]
+            options = [option for option in options if option not in names]
     log = pathlib.Path(directory, "meson-logs", "testlog.json")
     log.unlink(missing_ok=True)
-    status = subprocess.run(["meson", "test", "-C", directory, "--no-rebuild", *options],
+    status = subprocess.run(["meson", "test", "-C", directory, "--no-rebuild", *names, *options],
                             check=False).returncode
     runs = []
     if log.exists():
         with log.open(encoding="utf-8") as lines:
             runs = [json.loads(line) for line in lines]
     print("\nWhat ran:\n")
-    passed, failed = report(runs)
-    if failed == 0 and status != 0:
+    passed, failed, excused = report(runs, exclusions)
+    for program in left_out:
+        print(f"skip  {program}: {exclusions[program]}")
+    if failed == 0 and status != 0 and excused == 0:
         failed = 1
         print(f"FAIL  meson test ended with status {status}")
     print(f"\n{passed} passed, {failed} failed")

@@ -5,7 +5,8 @@
 #     tools/setup.sh DIRECTORY [OPTION...]  and makes DIRECTORY ready for ninja, with those
 #                                           Meson options; CC is honoured
 #
-# With OTP set, Erlang/OTP is one of the packages: only `make test-otp` needs it.
+# With OTP set, Erlang/OTP is one of the packages: only `make test-otp` needs it.  With AARCH64 set
+# it is the compilers and libraries for AArch64, and qemu-user: `make test-aarch64`.
 #
 # Where it cannot install (not Debian, neither root nor sudo) it names what is missing and stops
 # with status 1.  With everything there it does nothing and needs no network.
@@ -26,6 +27,15 @@ libsqlite3-dev   pkg-config --exists sqlite3
 libdw-dev        pkg-config --exists libdw
 END
     test -z "${OTP:-}" || echo 'erlang-base      command -v erlc'
+    test -z "${AARCH64:-}" || cat <<'END'
+gcc-aarch64-linux-gnu  command -v aarch64-linux-gnu-gcc
+g++-aarch64-linux-gnu  command -v aarch64-linux-gnu-g++
+qemu-user              command -v qemu-aarch64
+check:arm64            test -e /usr/lib/aarch64-linux-gnu/pkgconfig/check.pc
+libsqlite3-dev:arm64   test -e /usr/lib/aarch64-linux-gnu/pkgconfig/sqlite3.pc
+libdw-dev:arm64        test -e /usr/lib/aarch64-linux-gnu/pkgconfig/libdw.pc
+libstdc++6:arm64       test -e /usr/lib/aarch64-linux-gnu/libstdc++.so.6
+END
     case "${CC:-}" in
     *clang*)
         echo 'clang            command -v clang'
@@ -64,9 +74,10 @@ install_packages() {
         as_root='sudo -n'
     fi
     echo "setup: installing$missing"
-    # $missing and $as_root are lists of words
-    # shellcheck disable=SC2086
-    $as_root env DEBIAN_FRONTEND=noninteractive sh -c '
+    # $missing and $as_root are lists of words, what is in quotes is for sh
+    # shellcheck disable=SC2016,SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive ARCHITECTURE="${AARCH64:+arm64}" sh -c '
+        { test -z "$ARCHITECTURE" || dpkg --add-architecture "$ARCHITECTURE"; } &&
         apt-get -q update &&
         apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
         ' apt-get $missing </dev/null || give_up 'apt-get failed'

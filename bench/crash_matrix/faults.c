@@ -96,7 +96,7 @@ void fault_divide_overflow(void)
 
 void fault_illegal(void)
 {
-    __asm__ volatile("ud2");
+    __asm__ volatile(".long 0x0b0f");    /* ud2, or udf on AArch64 */
 }
 
 void fault_trap(void)

@@ -5,6 +5,13 @@
 /* A block that is in the victim's hands when it ends: malloc's memory is nobody's. */
 enum { A_BLOCK = 1200, AN_EXCEPTION = 400 };
 
+/* What a compiler puts in place of __builtin_trap. */
+#if defined(__x86_64__)
+#define TRAP "crash:SIGILL"
+#else
+#define TRAP "crash:SIGTRAP"
+#endif
+
 const struct kind kinds[] = {
     { "null-read", fault_null_read, .reason = "crash:SIGSEGV" },
     { "null-write", fault_null_write, .reason = "crash:SIGSEGV" },
@@ -14,10 +21,12 @@ const struct kind kinds[] = {
     { "read-only", fault_read_only, .reason = "crash:SIGSEGV" },
     { "non-canonical", fault_non_canonical, .reason = "crash:SIGSEGV" },
     { "past-file", fault_past_file, .reason = "crash:SIGBUS" },
+#if defined(__x86_64__)              /* AArch64 has a result for both */
     { "divide", fault_divide, .reason = "crash:SIGFPE" },
     { "divide-overflow", fault_divide_overflow, .reason = "crash:SIGFPE" },
+#endif
     { "illegal", fault_illegal, .reason = "crash:SIGILL" },
-    { "trap", fault_trap, .reason = "crash:SIGILL" },
+    { "trap", fault_trap, .reason = TRAP },
     { "abort", fault_abort, .reason = "crash:SIGABRT" },
     { "assert", fault_assert, .reason = "crash:assert" },
     { "recursion", fault_recursion, .reason = "crash:stack_overflow" },

@@ -41,8 +41,8 @@ enum {
 
 /* What is known of a native crash. */
 typedef struct cop_crash {
-    int signal;                   /* SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT; a failed
-                                   * assert counts as SIGABRT */
+    int signal;                   /* SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT; a
+                                   * failed assert counts as SIGABRT */
     int code;                     /* si_code of the signal; 0 for a failed assert */
     bool stack_overflow;          /* the address lies in the guard below the stack */
     const char *assertion;        /* the failed assertion's text with file and line, or NULL */

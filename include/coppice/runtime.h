@@ -4,7 +4,7 @@
  * process has ended; all others are then killed and what they own is released.  One
  * runtime at a time in an operating-system process; it can be run again afterwards.
  *
- * Crash containment owns SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT while it runs:
+ * Crash containment owns SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP and SIGABRT while it runs:
  * in a process's code they end that process; anywhere else, and in the middle of the
  * runtime's own work, they end the node with one report on stderr.  A guardian (guardian.h) starts
  * the node again then.

@@ -1,4 +1,4 @@
-/* context.c - context.h above the assembly: first frames, and the sanitizers' bookkeeping. */
+/* context.c - context.h above the machine's part: the sanitizers' bookkeeping. */
 #define _GNU_SOURCE
 #include "context.h"
 
@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "../base/assert.h"
+#include "machine.h"
 #include "sanitizer.h"
 
-void copi_context_start(void);
+enum { CONTEXT_SIZE_MIN = 1024 };      /* the first frame has room, and then some */
 
 void copi_context_of_thread(struct context *context)
 {
@@ -27,16 +28,10 @@ void copi_context_of_thread(struct context *context)
 #endif
 }
 
-/* The frame that copi_context_swap expects to find, as if copi_context_start had called it. */
-struct first_frame {
-    void *r15, *r14, *argument, *entry, *rbx, *rbp, *start;
-    void *zero[2];               /* keeps rsp 16-byte aligned at the call, ends frame chains */
-};
-
 void copi_context_make(struct context *context, void *low, size_t size, void (*entry)(void *),
                        void *argument)
 {
-    COP_ASSERT(((uintptr_t)low | size) % 16 == 0 && size > sizeof(struct first_frame));
+    COP_ASSERT(((uintptr_t)low | size) % 16 == 0 && size >= CONTEXT_SIZE_MIN);
 #ifdef COPI_ASAN
     __asan_unpoison_memory_region(low, size);   /* frames that were left without returning */
 #endif
@@ -45,13 +40,7 @@ void copi_context_make(struct context *context, void *low, size_t size, void (*e
         __tsan_destroy_fiber(context->fiber);
     context->fiber = __tsan_create_fiber(0);
 #endif
-    struct first_frame *frame = (struct first_frame *)((char *)low + size) - 1;
-    memset(frame, 0, sizeof *frame);
-    memcpy(&frame->entry, &entry, sizeof entry);
-    frame->argument = argument;
-    void (*start)(void) = copi_context_start;
-    memcpy(&frame->start, &start, sizeof start);
-    context->sp = frame;
+    context->sp = copi_machine_first_frame((char *)low + size, entry, argument);
     context->low = low;
     context->size = size;
     context->landed = false;

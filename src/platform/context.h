@@ -61,7 +61,4 @@ static inline void *copi_context_switch(struct context *from, struct context *to
 /* First thing in an entry function: completes the switch that entered it. */
 void copi_context_entered(struct context *context);
 
-/* For the fault handler: the address to jump to in order to land. */
-extern const char copi_context_land[];
-
 #endif

@@ -1,9 +1,8 @@
-/* fault.c - fault.h for Linux on x86-64. */
+/* fault.c - fault.h for Linux. */
 #define _GNU_SOURCE
 #include "fault.h"
 
 #include <signal.h>
-#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -11,10 +10,12 @@
 
 #include "../base/assert.h"
 #include "interrupt.h"
+#include "machine.h"
 #include "sanitizer.h"
 
-enum { FAULTS = 5, ALT_STACK_MIN = 65536 };
-static const int fault_signals[FAULTS] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+/* A trap is what __builtin_trap is on some processors; a breakpoint is one too. */
+enum { FAULTS = 6, ALT_STACK_MIN = 65536 };
+static const int fault_signals[FAULTS] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT };
 static struct sigaction old_actions[FAULTS];
 static copi_fault_hook *fault_hook;
 
@@ -25,41 +26,23 @@ const char *copi_fault_name(int signal)
     case SIGBUS: return "SIGBUS";
     case SIGFPE: return "SIGFPE";
     case SIGILL: return "SIGILL";
+    case SIGTRAP: return "SIGTRAP";
     case SIGABRT: return "SIGABRT";
     default: return "signal";
     }
 }
 
-/* Those that people look for, in the order in which debuggers show them. */
-static const struct { const char *name; int index; } machine_registers[COPI_REGISTERS] = {
-    { "rax", REG_RAX }, { "rbx", REG_RBX }, { "rcx", REG_RCX }, { "rdx", REG_RDX },
-    { "rsi", REG_RSI }, { "rdi", REG_RDI }, { "rbp", REG_RBP }, { "rsp", REG_RSP },
-    { "r8", REG_R8 },   { "r9", REG_R9 },   { "r10", REG_R10 }, { "r11", REG_R11 },
-    { "r12", REG_R12 }, { "r13", REG_R13 }, { "r14", REG_R14 }, { "r15", REG_R15 },
-    { "rip", REG_RIP }, { "eflags", REG_EFL },
-};
-
 const char *copi_fault_register(unsigned index)
 {
-    return index < COPI_REGISTERS ? machine_registers[index].name : NULL;
+    return copi_machine_register(index);
 }
 
-/* Makes the interrupted code go on in `context`, with `value` as its switch's result: clears
- * the direction, alignment-check and trap flags and the floating-point state that the faulting
- * code may have left, and unblocks what abort() blocked. */
+/* Makes the interrupted code go on in `context`, with `value` as its switch's result; unblocks what
+ * abort() blocked. */
 void copi_fault_land(void *ucontext, struct context *context, void *value)
 {
     ucontext_t *user = ucontext;
-    greg_t *registers = user->uc_mcontext.gregs;
-    registers[REG_RIP] = (greg_t)(uintptr_t)copi_context_land;
-    registers[REG_RSP] = (greg_t)(uintptr_t)context->sp;
-    registers[REG_RAX] = (greg_t)(uintptr_t)value;
-    registers[REG_EFL] &= ~(greg_t)(0x400 | 0x40000 | 0x100);
-    if (user->uc_mcontext.fpregs != NULL) {
-        user->uc_mcontext.fpregs->mxcsr = 0x1f80;
-        user->uc_mcontext.fpregs->cwd = 0x37f;
-        user->uc_mcontext.fpregs->ftw = 0;
-    }
+    copi_machine_land(user, context->sp, value);
     for (int i = 0; i < FAULTS; i++)
         sigdelset(&user->uc_sigmask, fault_signals[i]);
     context->landed = true;
@@ -75,28 +58,25 @@ static bool is_from_outside(const siginfo_t *info)
 COPI_UNCHECKED static void on_fault(int signal, siginfo_t *info, void *context)
 {
     ucontext_t *user = context;
-    const greg_t *registers = user->uc_mcontext.gregs;
     struct fault fault = {
         .signal = signal,
         .code = info->si_code,
         .from_outside = is_from_outside(info),
         .address = signal == SIGABRT || info->si_code <= 0 ? NULL : info->si_addr,
-        .pc = (void *)(uintptr_t)registers[REG_RIP],
-        .sp = (void *)(uintptr_t)registers[REG_RSP],
-        .fp = (void *)(uintptr_t)registers[REG_RBP],
     };
-    for (int i = 0; i < COPI_REGISTERS; i++)
-        fault.registers[i] = (uint64_t)registers[machine_registers[i].index];
+    copi_machine_place(user, &fault);
+    copi_machine_registers(user, &fault);
     void *value = NULL;
     struct context *target = fault_hook == NULL ? NULL : fault_hook(&fault, &value);
     if (target != NULL) {
         copi_fault_land(user, target, value);
         return;
     }
-    /* Die of it: the instruction faults again; a signal that was sent is sent again. */
+    /* Die of it: the instruction faults again; a signal that was sent is sent again, and so is that
+     * of a trap, which may be over. */
     struct sigaction standard = { .sa_handler = SIG_DFL };
     sigaction(signal, &standard, NULL);
-    if (info->si_code <= 0)
+    if (info->si_code <= 0 || signal == SIGTRAP)
         raise(signal);
 }
 

@@ -15,7 +15,7 @@
 
 #include "context.h"
 
-enum { COPI_REGISTERS = 18 };
+enum { COPI_REGISTERS_MAX = 34 };
 
 struct fault {
     int signal;
@@ -23,7 +23,9 @@ struct fault {
     bool from_outside;    /* sent by kill(2), not by raise(3) in this thread */
     const void *address;  /* si_addr of a memory or arithmetic fault, else NULL */
     void *pc, *sp, *fp;   /* the interrupted code's */
-    uint64_t registers[COPI_REGISTERS];   /* of a fault; copi_fault_register has their names */
+    void *const *caller;  /* where the return address is if pc is a function's first instruction */
+    unsigned registers_count;
+    uint64_t registers[COPI_REGISTERS_MAX];   /* of a fault; copi_fault_register has their names */
 };
 
 /* Returns the context to land in (its switch returns *ret_value), or NULL.  Async-signal-safe. */
@@ -42,7 +44,7 @@ void copi_fault_leave(struct fault_thread *thread);
  * `context`, whose switch returns value. */
 void copi_fault_land(void *ucontext, struct context *context, void *value);
 
-/* The name of a register, such as "rax"; NULL from COPI_REGISTERS on. */
+/* The name of a register, such as "rax" or "x0"; NULL behind the last. */
 const char *copi_fault_register(unsigned index);
 
 /* The signal's name, such as "SIGSEGV". */

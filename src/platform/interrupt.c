@@ -1,4 +1,4 @@
-/* interrupt.c - interrupt.h for Linux on x86-64.
+/* interrupt.c - interrupt.h for Linux.
  *
  * SIGURG is used, as the Go runtime does: it is ignored by default, few programs have a use for it,
  * and debuggers pass it on.  Its handler lets interrupted system calls go on (SA_RESTART), so that
@@ -10,12 +10,12 @@
 #include <link.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unwind.h>
 
 #include "../base/assert.h"
+#include "machine.h"
 #include "sanitizer.h"
 
 enum { MAP_MAX = 256 };
@@ -87,63 +87,57 @@ void copi_interrupt_map(void)
     dl_iterate_phdr(add_object, &first);
 }
 
-/* Whether the instruction is a linkage stub's: the program's own stubs lie in its own code, but the
- * runtime, where it is linked into the program, calls libraries through them. */
-static bool is_stub(uintptr_t pc)
-{
-    static const unsigned char mark[] = { 0xf3, 0x0f, 0x1e, 0xfa };     /* endbr64 */
-    const unsigned char *code = (const unsigned char *)pc;
-    if (memcmp(code, mark, sizeof mark) == 0)
-        code += sizeof mark;
-    if (*code == 0xf2)                                                  /* bnd */
-        code++;
-    return code[0] == 0xff && code[1] == 0x25;                          /* jmp *(rip + n) */
-}
-
 /* ---- where the code can be left ------------------------------------------------------------ */
 
-/* A walk up the frames, and the place to leave that was found: `now`, or a return address's. */
+/* A walk up the frames, and the place to leave that was found: `now`, or a function's return. */
 struct walk {
-    uintptr_t sp, high;        /* of the interrupted code's stack */
+    ucontext_t *user;          /* of the interrupted code: */
+    uintptr_t pc, sp, high;    /* its instruction; its stack */
     bool impatient;
     bool begun;                /* the interrupted frame itself has been seen */
     enum owner callee;         /* whose frame the last one was */
     bool now;
-    uintptr_t *slot;
+    bool found;                /* a return */
+    struct machine_return at;
 };
 
-/* The frame's cfa is the stack pointer at which its callee has returned, so that the return
- * address lies just below. */
-static void see_frame(struct walk *walk, uintptr_t pc, uintptr_t cfa)
+/* Whose code a frame runs.  A linkage stub of the program's lies in its own code, but the runtime,
+ * where it is linked into the program, calls libraries through them. */
+static enum owner owner_of_frame(const struct walk *walk, uintptr_t pc)
 {
-    enum owner owner = owner_of(walk->begun ? pc - 1 : pc);
-    if (!walk->begun && owner == OWNER_PROGRAM && is_stub(pc))
-        owner = OWNER_LIBRARY;
-    bool found = walk->now || walk->slot != NULL;
-    if (found && owner == OWNER_LIBRARY && !walk->impatient) {
-        walk->now = false;
-        walk->slot = NULL;
-    } else if (!found && owner == OWNER_PROGRAM && !walk->begun) {
+    if (walk->begun)
+        return owner_of(pc - 1);               /* it has called: pc is behind that */
+    enum owner owner = owner_of(pc);
+    return owner == OWNER_PROGRAM && copi_machine_in_stub(pc) ? OWNER_LIBRARY : owner;
+}
+
+static void see_frame(struct walk *walk, uintptr_t pc, struct _Unwind_Context *context)
+{
+    enum owner owner = owner_of_frame(walk, pc);
+    bool decided = walk->now || walk->found;
+    if (decided && owner == OWNER_LIBRARY && !walk->impatient)
+        walk->now = walk->found = false;
+    else if (!decided && owner == OWNER_PROGRAM && !walk->begun)
         walk->now = true;
-    } else if (!found && owner == OWNER_PROGRAM && walk->callee != OWNER_PROGRAM) {
-        uintptr_t *slot = (uintptr_t *)cfa - 1;
-        if ((uintptr_t)slot >= walk->sp && *slot == pc)
-            walk->slot = slot;
-    }
+    else if (!decided && owner == OWNER_PROGRAM && walk->callee != OWNER_PROGRAM)
+        walk->found = copi_machine_find_return(context, walk->user, &walk->at);
     walk->callee = owner;
     walk->begun = true;
 }
 
-/* Frames of the handler are below the interrupted code's stack pointer, or on another stack. */
+/* The handler's frames come first; where its stack ends and the interrupted one begins, what is
+ * said of the stack pointer differs from processor to processor. */
 static _Unwind_Reason_Code walk_frame(struct _Unwind_Context *context, void *argument)
 {
     struct walk *walk = argument;
     uintptr_t pc = _Unwind_GetIP(context), cfa = _Unwind_GetCFA(context);
     if (pc == 0)
         return _URC_END_OF_STACK;
-    if (cfa < walk->sp || cfa > walk->high)
-        return walk->begun ? _URC_END_OF_STACK : _URC_NO_REASON;
-    see_frame(walk, pc, cfa);
+    if (!walk->begun && pc != walk->pc)
+        return _URC_NO_REASON;
+    if (walk->begun && (cfa < walk->sp || cfa > walk->high))
+        return _URC_END_OF_STACK;
+    see_frame(walk, pc, context);
     return _URC_NO_REASON;
 }
 
@@ -154,8 +148,6 @@ __attribute__((used)) void copi_interrupt_left(void)
     __builtin_trap();
 }
 
-void copi_interrupt_return(void);      /* in assembly: calls copi_interrupt_left */
-
 /* System calls that may wait for long and may end with EINTR at any time.  Others are made, or made
  * again: to leave one out (a futex's wake-up, a close) would do harm. */
 static bool may_be_interrupted(long number)
@@ -163,9 +155,12 @@ static bool may_be_interrupted(long number)
     static const short numbers[] = {
         SYS_read, SYS_readv, SYS_pread64, SYS_preadv, SYS_write, SYS_writev, SYS_recvfrom,
         SYS_recvmsg, SYS_recvmmsg, SYS_sendto, SYS_sendmsg, SYS_accept, SYS_accept4, SYS_connect,
-        SYS_wait4, SYS_waitid, SYS_flock, SYS_fcntl, SYS_open, SYS_openat, SYS_msgrcv, SYS_msgsnd,
-        SYS_semop, SYS_nanosleep, SYS_clock_nanosleep, SYS_poll, SYS_ppoll, SYS_select,
-        SYS_pselect6, SYS_epoll_wait, SYS_epoll_pwait, SYS_pause, SYS_ioctl,
+        SYS_wait4, SYS_waitid, SYS_flock, SYS_fcntl, SYS_openat, SYS_msgrcv, SYS_msgsnd,
+        SYS_semop, SYS_nanosleep, SYS_clock_nanosleep, SYS_ppoll, SYS_pselect6, SYS_epoll_pwait,
+        SYS_ioctl,
+#ifdef SYS_poll                /* newer architectures have only those above */
+        SYS_open, SYS_poll, SYS_select, SYS_epoll_wait, SYS_pause,
+#endif
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (number == numbers[i])
@@ -174,28 +169,25 @@ static bool may_be_interrupted(long number)
 }
 
 /* One that would be made again, for the signal's sake, ends with EINTR instead. */
-static void end_system_call(greg_t *registers)
+static void end_system_call(ucontext_t *user)
 {
-    const unsigned char *code = (const unsigned char *)(uintptr_t)registers[REG_RIP];
-    bool is_call = code[0] == 0x0f && code[1] == 0x05;
-    if (is_call && may_be_interrupted((long)registers[REG_RAX])) {
-        registers[REG_RIP] += 2;
-        registers[REG_RAX] = -EINTR;
-    }
+    if (may_be_interrupted(copi_machine_system_call(user)))
+        copi_machine_skip_system_call(user, EINTR);
 }
 
-static void leave(ucontext_t *user, const struct interruption *what)
+static void leave(ucontext_t *user, const struct fault *where, const struct interruption *what)
 {
-    greg_t *registers = user->uc_mcontext.gregs;
-    struct walk walk = { .sp = (uintptr_t)registers[REG_RSP],
+    struct walk walk = { .user = user,
+                         .pc = (uintptr_t)where->pc,
+                         .sp = (uintptr_t)where->sp,
                          .high = (uintptr_t)what->high,
                          .impatient = what->impatient };
     _Unwind_Backtrace(walk_frame, &walk);
     if (walk.now) {
         copi_fault_land(user, what->context, what->value);
-    } else if (walk.slot != NULL) {
-        *walk.slot = (uintptr_t)copi_interrupt_return;
-        end_system_call(registers);
+    } else if (walk.found) {
+        *walk.at.slot = walk.at.value;
+        end_system_call(user);
     }
 }
 
@@ -203,19 +195,15 @@ static void leave(ucontext_t *user, const struct interruption *what)
 
 COPI_UNCHECKED static void on_interrupt(int signal, siginfo_t *info, void *context)
 {
-    (void)signal, (void)info;
+    (void)info;
     int saved = errno;
     ucontext_t *user = context;
-    const greg_t *registers = user->uc_mcontext.gregs;
-    struct fault where = {
-        .pc = (void *)(uintptr_t)registers[REG_RIP],
-        .sp = (void *)(uintptr_t)registers[REG_RSP],
-        .fp = (void *)(uintptr_t)registers[REG_RBP],
-    };
+    struct fault where = { .signal = signal };
+    copi_machine_place(user, &where);
     struct interruption what = { .leave = false };
     interrupt_hook(&where, &what);
     if (what.leave)
-        leave(user, &what);
+        leave(user, &where, &what);
     errno = saved;
 }
 

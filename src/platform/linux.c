@@ -110,9 +110,23 @@ void copi_memory_release(void *memory, size_t bytes)
     COP_ASSERT(failed == 0);
 }
 
+/* Emulators (qemu-user 7.2) take all advice that they do not know for a hint, and say that it has
+ * been followed: also one that nobody knows. */
+static bool is_advice_followed(void *memory, size_t bytes)
+{
+    static _Atomic int known;        /* 0: not asked yet */
+    enum { YES = 1, NO, NO_ADVICE = 0x7fff };
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    if (answer == 0) {
+        answer = madvise(memory, bytes, NO_ADVICE) == 0 ? NO : YES;
+        atomic_store_explicit(&known, answer, memory_order_relaxed);
+    }
+    return answer == YES;
+}
+
 bool copi_memory_guard(void *memory, size_t bytes)
 {
-    if (madvise(memory, bytes, MADV_GUARD_INSTALL) == 0)
+    if (is_advice_followed(memory, bytes) && madvise(memory, bytes, MADV_GUARD_INSTALL) == 0)
         return true;
     return mprotect(memory, bytes, PROT_NONE) == 0;
 }

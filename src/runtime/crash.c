@@ -74,17 +74,17 @@ COPI_UNCHECKED struct context *copi_crash_hook(const struct fault *fault, void *
     }
     cop_crash *crash = &scheduler->crash.crash;
     void *pc = fault->pc;
-    bool fetch = fault->signal == SIGSEGV && fault->address == pc;
+    bool fetch = (fault->signal == SIGSEGV || fault->signal == SIGBUS) && fault->address == pc;
     if (fetch && !copi_stack_in_guard(stack, sp))
-        pc = *(void *const *)fault->sp;      /* a call through NULL or a wild pointer: its caller */
+        pc = *fault->caller;                 /* a call through NULL or a wild pointer: its caller */
     crash->signal = fault->signal;
     crash->code = fault->code;
     crash->stack_overflow = fault->signal == SIGSEGV && copi_stack_in_guard(stack, fault->address);
     crash->assertion = NULL;
     crash->address = fault->address;
     crash->pc = fault->pc;
-    _Static_assert((int)COPI_REGISTERS <= COP_REGISTERS_MAX, "there is room for the registers");
-    crash->registers = COPI_REGISTERS;
+    _Static_assert((int)COPI_REGISTERS_MAX <= COP_REGISTERS_MAX, "there is room for the registers");
+    crash->registers = fault->registers_count;
     memcpy(crash->register_values, fault->registers, sizeof fault->registers);
     copi_backtrace(crash, pc, fault->fp, copi_stack_low(stack), (const char *)stack);
     *ret_value = (void *)(uintptr_t)EVENT_CRASH;

@@ -121,11 +121,13 @@ static void read_own_texts(struct process *process, struct facts *facts)
 {
     const char *label = process->label;
     process->label = NULL;
+    copi_before_fault();
     facts->labelled = copy_text(facts->label, sizeof facts->label, label);
     process->label = label;
 
     const struct signal *last = process->current != NULL ? process->current : process->received;
     process->current = process->received = NULL;
+    copi_before_fault();
     if (last != NULL && last->message.type != NULL)
         facts->handling = copy_text(facts->message_type, sizeof facts->message_type,
                                     last->message.type->name);

@@ -112,6 +112,7 @@ static void message_end(struct signal *signal)
     static const cop_message_type dropped = { "dropped", 0, NULL };
     const cop_message_type *type = signal->message.type;
     signal->message.type = &dropped;
+    copi_before_fault();
     if (type->drop != NULL)
         call_drop(type->drop, cop_payload(&signal->message));
     copi_message_disown(signal);

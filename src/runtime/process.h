@@ -166,6 +166,13 @@ static inline cop_pid copi_pid(const struct process *process)
 
 /* ---- life ------------------------------------------------------------------------------ */
 
+/* Between what is written for the case that the read behind it faults, and that read: to a
+ * compiler, which knows of no faults, the two have no order. */
+static inline void copi_before_fault(void)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
 /* Reads a byte of each page, so that a bad pointer faults in the caller's own code and not in the
  * middle of the runtime's work. */
 static inline void copi_probe(const void *bytes, size_t size)

@@ -10,7 +10,7 @@
 #include "queue.h"
 #include "reason.h"
 
-_Thread_local struct scheduler *copi_scheduler __attribute__((tls_model("initial-exec")));
+COPI_THREAD_VARIABLE(struct scheduler *, copi_scheduler_of_thread);
 
 enum { TIMER_TICKS = 16 };   /* look for due timers after so many processes */
 

@@ -19,6 +19,7 @@
 #include "../base/slab.h"
 #include "../platform/fault.h"
 #include "../platform/platform.h"
+#include "../platform/thread_variable.h"
 #include "crash.h"
 #include "process.h"
 #include "run_queue.h"
@@ -86,7 +87,8 @@ struct scheduler {
 
 /* The calling thread's scheduler, or NULL.  Not to be kept over a switch by code whose stack
  * may be entered by another thread (only scheduler.c's entry function is such code). */
-extern _Thread_local struct scheduler *copi_scheduler __attribute__((tls_model("initial-exec")));
+extern COPI_THREAD_VARIABLE(struct scheduler *, copi_scheduler_of_thread);
+#define copi_scheduler COPI_OF_THIS_THREAD(copi_scheduler_of_thread)
 
 /* The process that it runs, or NULL. */
 static inline struct process *copi_current(struct scheduler *scheduler)

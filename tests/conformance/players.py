@@ -4,11 +4,14 @@
 Each case is a file and the complaint it must get, with status 2 and no trace; and one file that
 is right must be played although one before it is not."""
 
+import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
 
+WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))    # an emulator, in a cross build
 TREE = "sup root\nworker root/a\n"
 
 SCENARIO_CASES = [
@@ -48,7 +51,7 @@ SIGNAL_CASES = [
 
 
 def run(program, *files):
-    return subprocess.run([program, *files], capture_output=True, text=True, check=False,
+    return subprocess.run([*WRAPPER, program, *files], capture_output=True, text=True, check=False,
                           timeout=60)
 
 

@@ -5,7 +5,9 @@ The two arguments are the programs.  Everything is played in a copy of the recor
 the source tree stays as it is.  Says ok or not ok for each file and ends with the count; status 1
 if a single one differs."""
 
+import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +17,7 @@ sys.dont_write_bytecode = True
 import compare  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
+WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))    # an emulator, in a cross build
 
 
 def play(program, recorded, ending, place):
@@ -24,7 +27,7 @@ def play(program, recorded, ending, place):
     files = sorted(copy.glob(f"*.{ending}"))
     if not files:
         yield recorded, "there are no files"
-    played = subprocess.run([program, *files], check=False)
+    played = subprocess.run([*WRAPPER, program, *files], check=False)
     if played.returncode != 0:
         yield recorded, f"{program} ended with status {played.returncode}"
     for file in files:

@@ -120,6 +120,17 @@ END_TEST
 
 /* ---- a native crash -------------------------------------------------------------------- */
 
+/* A register that a function keeps, and the one that has the instruction's address. */
+#if defined(__x86_64__)
+#define KEPT "r12"
+#define PC "rip"
+#define SET_KEPT "mov $0x5eed, %%r12"
+#else
+#define KEPT "x19"
+#define PC "pc"
+#define SET_KEPT "mov x19, #0x5eed"
+#endif
+
 static int fatal_line;
 
 /* Static, so that the dynamic linker does not know it; calls a function afterwards, so that it has
@@ -127,7 +138,7 @@ static int fatal_line;
 __attribute__((noinline)) static void hidden(void)
 {
     char *volatile nowhere = (char *)8;
-    __asm__ volatile("mov $0x5eed, %%r12" ::: "r12");
+    __asm__ volatile(SET_KEPT ::: KEPT);
     fatal_line = __LINE__ + 1;
     *nowhere = 1;
     trace("goes on");
@@ -157,18 +168,18 @@ START_TEST(a_crash_has_address_registers_function_and_line)
     ck_assert_int_eq(run_node(sees_hidden, NULL), 0);
     const cop_crash_report *report = newest();
     const cop_crash *crash = cop_reason_crash(report->reason);
-    uint64_t r12 = 0, rip = 0;
+    uint64_t kept = 0, pc = 0;
     for (unsigned i = 0; i < crash->registers; i++) {
-        if (strcmp(cop_crash_register(i), "r12") == 0) r12 = crash->register_values[i];
-        if (strcmp(cop_crash_register(i), "rip") == 0) rip = crash->register_values[i];
+        if (strcmp(cop_crash_register(i), KEPT) == 0) kept = crash->register_values[i];
+        if (strcmp(cop_crash_register(i), PC) == 0) pc = crash->register_values[i];
     }
-    ck_assert_uint_eq(r12, 0x5eed);
-    ck_assert_uint_eq(rip, (uintptr_t)crash->pc);
+    ck_assert_uint_eq(kept, 0x5eed);
+    ck_assert_uint_eq(pc, (uintptr_t)crash->pc);
     ck_assert_ptr_null(cop_crash_register(crash->registers));
 
     const char *text = text_of(report);
     expect_in(text, "crash <1.1>: crash:SIGSEGV\n  SIGSEGV (code 1) at address 0x8\n    ");
-    expect_in(text, "r12    0000000000005eed");
+    expect_in(text, KEPT "    0000000000005eed");
     if (copi_symbol_has_debug()) {
         expect_in(text, "address 0x8\n    hidden+0x");
         char place[80];
@@ -196,7 +207,7 @@ static const char judge[] =
     "    assert all(int(value, 16) >= 0 for value in crash[\"registers\"].values())\n"
     "    assert all(int(frame[\"address\"], 16) > 0 for frame in crash[\"backtrace\"])\n"
     "    if crash[\"registers\"]:\n"
-    "        assert crash[\"registers\"][\"rip\"] == crash[\"pc\"], report\n"
+    "        assert crash[\"registers\"][\"" PC "\"] == crash[\"pc\"], report\n"
     "    named = [frame[\"function\"] for frame in crash[\"backtrace\"]]\n"
     "    assert report[\"label\"] in named or report[\"label\"] == \"crash_in_library\", report\n"
     "'";

@@ -14,6 +14,7 @@ import os
 import pathlib
 import pty
 import re
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -31,6 +32,8 @@ SLOWNESS = 10 if "CK_TIMEOUT_MULTIPLIER" in os.environ else 1     # of a build w
 HOLDS = "Every good line of the input is in the ledger exactly once"
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm"}
 ENVIRONMENT.pop("NO_COLOR", None)
+
+WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))    # an emulator, in a cross build
 
 program = None          # the path of the program under test
 CASES = []
@@ -63,7 +66,7 @@ def write_day(directory, *lines):
 def start(directory, *arguments, **options):
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
                "cwd": directory, "env": ENVIRONMENT, **options}
-    return subprocess.Popen([program, *map(str, arguments)], **options)
+    return subprocess.Popen([*WRAPPER, program, *map(str, arguments)], **options)
 
 
 def run(directory, *arguments, status=0, **options):

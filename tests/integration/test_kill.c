@@ -147,8 +147,8 @@ static void goes_astray(void *argument)
 static void kill_one(int way)
 {
     int before = cleaned;
-    cop_pid pid = cop_spawn(goes_astray, &way, sizeof way);
-    cop_ref ref = cop_monitor(pid);
+    cop_ref ref;
+    cop_pid pid = cop_spawn_monitor(goes_astray, &way, sizeof way, &ref);
     const cop_match begun = { .type = COP_TYPE(cop_drain_message), .from = pid };
     cop_message_free(cop_take(&begun, LONG_MS));
     cop_exit_process(pid, COP_KILL);

@@ -6,10 +6,12 @@ it starts is not taken for a file that it opens.  Prints TAP."""
 
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
 
+WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))    # an emulator, in a cross build
 HISTORY = "spawn p\n"
 
 
@@ -18,7 +20,7 @@ def run(command, closed=(), stdout=subprocess.PIPE, directory=None):
     def close():
         for descriptor in closed:
             os.close(descriptor)
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stdout,
+    return subprocess.run([*WRAPPER, *command], stdin=subprocess.DEVNULL, stdout=stdout,
                           stderr=subprocess.PIPE, text=True, cwd=directory, check=False,
                           timeout=60, preexec_fn=close)
 

@@ -32,6 +32,7 @@ struct kind {
     const char *name;
     void (*fault)(void);
     const char *reason;      /* the victim's; of one that ends the node, how that ends */
+    const char *shown;       /* in the table in place of that, or NULL */
     bool ends_node;
     bool reported;           /* of one that ends the node: with a report of Coppice's */
     enum place place;
@@ -142,7 +143,7 @@ enum { HEAP_SLACK = 64 * 1024, SOAK_HEAP_SLACK = 1024 * 1024, RESIDENT_SLACK = 2
 
 enum { MORE_SPARES = 6 };      /* than schedulers: as many threads may stand in for those held up */
 
-enum style { STYLE_TABLE, STYLE_TSV };
+enum style { STYLE_TABLE, STYLE_TSV, STYLE_JSON };
 void table_begin(enum style style);
 void table_row(const struct row *row);
 void table_end(const struct row *rows, size_t count);

@@ -197,7 +197,7 @@ void fault_quick_exit(void)
 /* Up to the process's limit. */
 void fault_leak(void)
 {
-    cop_limit_memory(1000000);
+    cop_limit_memory(200000);
     for (;;) memset(cop_alloc(5000), 1, 5000);
 }
 

@@ -16,6 +16,12 @@ import tempfile
 EXCEPTIONS = {
     "__assert_fail": "replaces libc's, so that a failed assert ends its process only",
     "abort": "replaces libc's, for the same",
+    "exit": "goes before libc's, so that in a process it ends that process (exits.c)",
+    "_exit": "goes before libc's, so that in a process it ends that process (exits.c)",
+    "_Exit": "goes before libc's, so that in a process it ends that process (exits.c)",
+    "quick_exit": "goes before libc's, so that in a process it ends that process (exits.c)",
+    "pthread_exit": "goes before libc's, so that in a process it ends that process (exits.c)",
+    "thrd_exit": "goes before libc's, so that in a process it ends that process (exits.c)",
     "malloc": "goes before libc's, so that a fault inside is known for what it is (heap.c)",
     "calloc": "goes before libc's, so that a fault inside is known for what it is (heap.c)",
     "realloc": "goes before libc's, so that a fault inside is known for what it is (heap.c)",

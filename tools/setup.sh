@@ -9,7 +9,8 @@
 # it is the compilers and libraries for AArch64, and qemu-user: `make test-aarch64`.
 #
 # Where it cannot install (not Debian, neither root nor sudo) it names what is missing and stops
-# with status 1.  With everything there it does nothing and needs no network.
+# with status 1.  With everything there it does nothing and needs no network.  What the build can do
+# without is installed along with the rest, and named if it is missing when a directory is set up.
 set -eu
 
 # Debian package, and how to tell that it is there when it was not installed as one.
@@ -24,7 +25,6 @@ pkg-config       command -v pkg-config
 python3          command -v python3
 check            pkg-config --exists check
 libsqlite3-dev   pkg-config --exists sqlite3
-libdw-dev        pkg-config --exists libdw
 END
     test -z "${OTP:-}" || echo 'erlang-base      command -v erlc'
     test -z "${AARCH64:-}" || cat <<'END'
@@ -46,13 +46,27 @@ END
     esac
 }
 
+# What the build can do without, and what it then lacks.
+optional_packages() {
+    cat <<'END'
+libdw-dev        pkg-config --exists libdw
+END
+}
+
+without_optional() {
+    optional_packages | while read -r package probe; do
+        is_there "$package" "$probe" ||
+            echo "setup: no $package: crash reports will have no lines and no static functions" >&2
+    done
+}
+
 is_there() {   # PACKAGE PROBE
     test "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ||
         eval "$2" >/dev/null 2>&1
 }
 
-missing_packages() {
-    packages | while read -r package probe; do
+missing_packages() {   # packages | optional_packages
+    "$1" | while read -r package probe; do
         is_there "$package" "$probe" || printf ' %s' "$package"
     done
 }
@@ -64,7 +78,7 @@ give_up() {
 }
 
 install_packages() {
-    missing=$(missing_packages)
+    missing=$(missing_packages packages)
     test -n "$missing" || return 0
 
     command -v apt-get >/dev/null || give_up 'no apt-get (they have the names that Debian gives them)'
@@ -73,15 +87,16 @@ install_packages() {
         sudo -n true 2>/dev/null || give_up 'neither root nor sudo without a password'
         as_root='sudo -n'
     fi
-    echo "setup: installing$missing"
-    # $missing and $as_root are lists of words, what is in quotes is for sh
+    optional=$(missing_packages optional_packages)
+    echo "setup: installing$missing$optional"
+    # $missing, $optional and $as_root are lists of words, what is in quotes is for sh
     # shellcheck disable=SC2016,SC2086
     $as_root env DEBIAN_FRONTEND=noninteractive ARCHITECTURE="${AARCH64:+arm64}" sh -c '
         { test -z "$ARCHITECTURE" || dpkg --add-architecture "$ARCHITECTURE"; } &&
         apt-get -q update &&
         apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
-        ' apt-get $missing </dev/null || give_up 'apt-get failed'
-    missing=$(missing_packages)
+        ' apt-get $missing $optional </dev/null || give_up 'apt-get failed'
+    missing=$(missing_packages packages)
     test -z "$missing" || give_up 'still not there after apt-get'
 }
 
@@ -105,6 +120,7 @@ set_up_build() {
     if test -d "$directory/meson-private"; then
         rm -rf "$directory"
     fi
+    without_optional
     meson setup "$@" "$directory"
     describe_setup "$@" >"$stamp"
 }

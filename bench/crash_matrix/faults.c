@@ -11,6 +11,8 @@
 
 #include <coppice/coppice.h>
 
+#include "partner.h"
+
 /* Through volatile, so that the compiler does not see what can only fail and put a trap there. */
 static void *hidden(uintptr_t address)
 {
@@ -175,7 +177,33 @@ void fault_exit(void)
     exit(7);
 }
 
+void fault_exit_well(void)
+{
+    exit(0);
+}
+
 void fault_exit_at_once(void)
 {
     _exit(7);
+}
+
+void fault_quick_exit(void)
+{
+    quick_exit(7);
+}
+
+/* ---- what grows without bound ------------------------------------------------------------ */
+
+/* Up to the process's limit. */
+void fault_leak(void)
+{
+    cop_limit_memory(200000);
+    for (;;) memset(cop_alloc(5000), 1, 5000);
+}
+
+/* Up to the mailbox's. */
+void fault_mailbox(void)
+{
+    cop_must(cop_limit_mailbox((cop_mailbox_bound){ .limit = 1000 }));
+    for (;;) cop_must(cop_send(cop_self(), flood));
 }

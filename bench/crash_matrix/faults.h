@@ -28,7 +28,11 @@ void fault_recursion_malloc(void);
 void fault_in_strlen(void);
 void fault_in_printf(void);
 void fault_exit(void);
+void fault_exit_well(void);
 void fault_exit_at_once(void);
+void fault_quick_exit(void);
+void fault_leak(void);
+void fault_mailbox(void);
 
 /* heap.c */
 void fault_double_free(void);

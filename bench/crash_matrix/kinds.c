@@ -44,10 +44,17 @@ const struct kind kinds[] = {
     { "in-init", fault_null_write, .reason = "crash:SIGSEGV", .place = IN_INIT },
     { "in-terminate", fault_null_write, .reason = "crash:SIGSEGV", .place = IN_TERMINATE },
     { "in-deferred", fault_null_write, .reason = "error:the first reason stays",
-      .place = IN_DEFERRED },
+      .shown = "the first error", .place = IN_DEFERRED },
     { "with-mutex", fault_null_write, .reason = "crash:SIGSEGV", .place = WITH_MUTEX },
     { "deadlock", astray_deadlock, .end = BY_PROBE,
-      .reason = "error:cop_call_timeout(\"partner\"" },
+      .reason = "error:cop_call_timeout(\"partner\"", .shown = "error: timeout" },
+    { "leak", fault_leak, .reason = "error:enomem: max_memory", .shown = "error: max_memory" },
+    { "mailbox", fault_mailbox, .reason = "error:cop_send(cop_self(), flood",
+      .shown = "error: full mailbox" },
+    { "exit", fault_exit, .reason = "crash:exit(7)" },
+    { "exit-0", fault_exit_well, .reason = "crash:exit(0)" },
+    { "_exit", fault_exit_at_once, .reason = "crash:_exit(7)" },
+    { "quick_exit", fault_quick_exit, .reason = "crash:quick_exit(7)" },
 
     { "loop", astray_loop, .reason = "killed", .end = BY_KILL },
     { "loop-probe", astray_loop, .reason = "killed", .end = BY_PROBE },
@@ -65,7 +72,5 @@ const struct kind kinds[] = {
     { "wild-free", fault_wild_free, .reason = "SIGSEGV", .ends_node = true, .reported = true },
     { "heap-overrun", fault_heap_overrun, .reason = "SIGABRT", .ends_node = true,
       .reported = true },
-    { "exit", fault_exit, .reason = "status 7", .ends_node = true },
-    { "_exit", fault_exit_at_once, .reason = "status 7", .ends_node = true },
 };
 const size_t kind_count = sizeof kinds / sizeof *kinds;

@@ -10,7 +10,7 @@
 
 static int usage(FILE *file, int status)
 {
-    fputs("usage: crash_matrix [--rounds N] [--kind KIND] [--tsv]\n"
+    fputs("usage: crash_matrix [--rounds N] [--kind KIND] [--tsv | --json]\n"
           "       crash_matrix --soak COUNT [--seed N]\n"
           "       crash_matrix --list\n"
           "Crashes a supervised process in every way there is, beside 1,000 busy siblings, and\n"
@@ -20,6 +20,7 @@ static int usage(FILE *file, int status)
           "                 twentieth of that, those that end the node five times at most\n"
           "  --kind KIND    that kind alone\n"
           "  --tsv          the table with tabs, bytes and nanoseconds\n"
+          "  --json         the same as an array of objects, one a line\n"
           "  --soak COUNT   so many crashes of mixed kinds in one node\n"
           "  --seed N       the soak's choice of kinds (1)\n"
           "  --list         the kinds\n\n"
@@ -56,9 +57,9 @@ static int obey(int count, char **arguments)
 {
     static const struct option options[] = {
         { "rounds", required_argument, NULL, 'r' }, { "kind", required_argument, NULL, 'k' },
-        { "tsv", no_argument, NULL, 't' }, { "soak", required_argument, NULL, 's' },
-        { "seed", required_argument, NULL, 'e' }, { "list", no_argument, NULL, 'l' },
-        { "help", no_argument, NULL, 'h' }, { 0 } };
+        { "tsv", no_argument, NULL, 't' }, { "json", no_argument, NULL, 'j' },
+        { "soak", required_argument, NULL, 's' }, { "seed", required_argument, NULL, 'e' },
+        { "list", no_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' }, { 0 } };
     long rounds = 1000, crashes = 0, seed = 1;
     const char *only = NULL;
     enum style style = STYLE_TABLE;
@@ -67,6 +68,7 @@ static int obey(int count, char **arguments)
         case 'r': rounds = number("rounds", optarg); break;
         case 'k': only = optarg; break;
         case 't': style = STYLE_TSV; break;
+        case 'j': style = STYLE_JSON; break;
         case 's': crashes = number("soak", optarg); break;
         case 'e': seed = number("seed", optarg); break;
         case 'l': return list();

@@ -35,7 +35,7 @@ static void judge_contained(struct row *row)
 {
     struct usage grown = usage_grown();
     snprintf(row->outcome, sizeof row->outcome, "contained, %s",
-             strncmp(row->kind->reason, "error:", 6) == 0 ? "error" : row->kind->reason);
+             row->kind->shown != NULL ? row->kind->shown : row->kind->reason);
     row->contained = true;
     row->rounds = board->done;
     row->harmed = board->harmed;

@@ -34,6 +34,10 @@ static void format_bytes(long grown, long slack, const struct kind *kind, char *
 void table_begin(enum style wanted)
 {
     style = wanted;
+    if (style == STYLE_JSON) {
+        fputs("[", stdout);
+        return;
+    }
     if (style == STYLE_TSV) {
         puts("kind\tright\toutcome\tnodes\trounds\tharmed\tfds\tthreads\theap_bytes\trss_bytes\t"
              "median_ns\tp99_ns\treport");
@@ -42,7 +46,7 @@ void table_begin(enum style wanted)
     printf("Each kind strikes a victim among %d busy siblings.  Leaked: descriptors, threads,\n"
            "memory from malloc, resident memory.  The times are those from the fault, or from the\n"
            "kill, to the init of the new child.\n\n", SIBLINGS);
-    printf("%-17s%-34s%7s  %-9s%4s%8s%8s%8s%11s%11s\n", "kind", "outcome", "rounds", "siblings",
+    printf("%-17s%-34s%7s  %-9s%4s%8s%10s%8s%11s%11s\n", "kind", "outcome", "rounds", "siblings",
            "fds", "threads", "heap", "rss", "median", "p99");
 }
 
@@ -54,12 +58,46 @@ static void print_contained(const struct row *row)
     format_bytes(row->resident, RESIDENT_SLACK, row->kind, resident, sizeof resident);
     format_ns(row->median_ns, median, sizeof median);
     format_ns(row->p99_ns, p99, sizeof p99);
-    printf("%7ld  %-9s%4ld%8ld%8s%8s%11s%11s", row->rounds, siblings, row->files, row->threads,
+    printf("%7ld  %-9s%4ld%8ld%10s%8s%11s%11s", row->rounds, siblings, row->files, row->threads,
            heap, resident, median, p99);
+}
+
+/* Reports and outcomes are printable, but for what a label may have in it. */
+static void print_json_string(const char *key, const char *text)
+{
+    printf(",\"%s\":\"", key);
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+            putchar('?');
+        else
+            printf("%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+    }
+    putchar('"');
+}
+
+static void print_json(const struct row *row)
+{
+    static bool following;
+    printf("%s\n{\"kind\":\"%s\",\"right\":%s,\"contained\":%s", following ? "," : "",
+           row->kind->name, row->right ? "true" : "false", row->contained ? "true" : "false");
+    following = true;
+    print_json_string("outcome", row->outcome);
+    printf(",\"nodes\":%ld,\"rounds\":%ld", row->nodes, row->rounds);
+    if (row->contained)
+        printf(",\"harmed\":%ld,\"fds\":%ld,\"threads\":%ld,\"heap_bytes\":%ld,"
+               "\"rss_bytes\":%ld,\"median_ns\":%" PRId64 ",\"p99_ns\":%" PRId64,
+               row->harmed, row->files, row->threads, row->heap, row->resident, row->median_ns,
+               row->p99_ns);
+    print_json_string("report", row->report);
+    putchar('}');
 }
 
 void table_row(const struct row *row)
 {
+    if (style == STYLE_JSON) {
+        print_json(row);
+        return;
+    }
     if (style == STYLE_TSV) {
         printf("%s\t%d\t%s\t%ld\t%ld\t%ld\t%ld\t%ld\t%ld\t%ld\t%" PRId64 "\t%" PRId64 "\t%s\n",
                row->kind->name, row->right, row->outcome, row->nodes, row->rounds, row->harmed,
@@ -72,7 +110,7 @@ void table_row(const struct row *row)
     if (row->contained)
         print_contained(row);
     else
-        printf("%7ld  %-9s%4s%8s%8s%8s%11s%11s", row->rounds, "-", "-", "-", "-", "-", "-", "-");
+        printf("%7ld  %-9s%4s%8s%10s%8s%11s%11s", row->rounds, "-", "-", "-", "-", "-", "-", "-");
     putchar('\n');
 }
 
@@ -84,7 +122,8 @@ void table_end(const struct row *rows, size_t count)
         wrong += !rows[i].right;
         stays = stays || rows[i].heap > HEAP_SLACK;
     }
-    if (style == STYLE_TSV) return;
+    if (style == STYLE_JSON) puts("\n]");
+    if (style != STYLE_TABLE) return;
     if (stays)
         puts("\n* from malloc and in the victim's hands when it ended: that is nobody's to give "
              "back.");

@@ -49,6 +49,8 @@ bool leaves_nothing(long stays)
 {
     struct usage grown = usage_grown();
     long slack = board->soak ? SOAK_HEAP_SLACK : HEAP_SLACK;
+    long started = board->after.threads - board->before.threads;
+    long resident = RESIDENT_SLACK + (started > 0 ? started * THREAD_SLACK : 0);
     return grown.files == 0 && grown.threads == 0 && grown.heap <= slack + stays &&
-           grown.resident <= RESIDENT_SLACK + stays;
+           grown.resident <= resident + stays;
 }

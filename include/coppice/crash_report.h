@@ -15,6 +15,16 @@
  * information does, a few ms to much more, and others who print wait meanwhile.  What is compiled
  * into its caller (inlined) is shown with the caller's name and its own line.
  *
+ * Core files.  With cop_run_options.core_directory each crash by a signal, an abort or a failed
+ * assert, up to core_files of them in a run, leaves a core file of the whole program as it was at
+ * the crash, with the thread that crashed alone: `gdb PROGRAM DIRECTORY/crash-PID-N/core`.  A copy
+ * of the program (clone(2), copy on write) dies in its place.  The process, and its scheduler's
+ * thread, wait meanwhile; others go on.  The system writes the file and names it; it lies alone in
+ * a directory of its own, which the report names.  There is none, and no directory, if the hard
+ * limit of RLIMIT_CORE is 0, and where the system hands cores to a program or puts them elsewhere
+ * (kernel.core_pattern begins with '|' or '/': systemd-coredump for one; see core(5)): then it is
+ * found there, under the pid of the copy.  It has the memory of all processes, secrets included.
+ *
  * Ownership.  A report is immutable and counted, as a reason is: one in a log event is borrowed for
  * the call, what cop_crash_reports gives is the caller's.
  *
@@ -52,6 +62,7 @@ typedef struct cop_crash_report {
                                     * and still has; or NULL */
     size_t mailbox_length;         /* messages that have arrived and were not taken */
     size_t memory_bytes;           /* cop_alloc: in use */
+    const char *core;              /* the directory that has its core file, or NULL */
 } cop_crash_report;
 
 /* [any thread] The reports that are kept, the newest first: the first `room` of them go to

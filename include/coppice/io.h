@@ -67,8 +67,8 @@ int64_t cop_read(int fd, void *buffer, size_t size, int64_t timeout_ms);
 
 /* [process] [may block] Writes all of it, waiting at most timeout_ms in all.  Returns `size`, or
  * less when time or the other side ended after that much; with nothing written, an error as
- * cop_read.  A socket's broken connection is COP_EIO (EPIPE); of a pipe whose reader is gone the
- * system sends SIGPIPE, which a program that writes to pipes ignores. */
+ * cop_read.  A broken connection, and a pipe whose reader is gone, are COP_EIO (EPIPE; runtime.h
+ * says what becomes of SIGPIPE). */
 int64_t cop_write(int fd, const void *buffer, size_t size, int64_t timeout_ms);
 
 /* ---- owning ---------------------------------------------------------------------------- */

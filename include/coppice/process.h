@@ -3,8 +3,8 @@
  * Concept.  A process is a function with a mailbox that runs on its own, shares
  * nothing by default, and dies alone: by returning (normal), by cop_exit or
  * cop_raise, by an exit signal, or by a native crash (SIGSEGV, SIGBUS, SIGFPE,
- * SIGILL, SIGTRAP, abort, failed assert, stack overflow), which is an exit reason like
- * any other.  What it owns is released first (memory.h, names, timers, unread
+ * SIGILL, SIGTRAP, abort, failed assert, stack overflow, a call of exit), which is an exit
+ * reason like any other.  What it owns is released first (memory.h, names, timers, unread
  * messages), then its links and monitors hear.  OTP: erlang:spawn, link, monitor.
  *
  * Life cycle.  spawned -> running <-> waiting -> exiting -> gone.

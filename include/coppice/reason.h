@@ -31,7 +31,7 @@ enum cop_reason_kind {
     COP_REASON_ATOM = 1,   /* exit(boom), and the well-known ones below */
     COP_REASON_ERROR,      /* cop_raise: {Reason, Stack} in OTP */
     COP_REASON_TUPLE,      /* an atom with a cause: {shutdown, x} */
-    COP_REASON_CRASH       /* a signal or a failed assert; cop_reason_crash() tells */
+    COP_REASON_CRASH       /* a signal, a failed assert, a call of exit; cop_reason_crash() tells */
 };
 
 enum {
@@ -42,8 +42,13 @@ enum {
 /* What is known of a native crash. */
 typedef struct cop_crash {
     int signal;                   /* SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT; a
-                                   * failed assert counts as SIGABRT */
+                                   * failed assert counts as SIGABRT; 0 for a call of exit */
     int code;                     /* si_code of the signal; 0 for a failed assert */
+    const char *exit_function;    /* "exit", "_exit", "_Exit", "quick_exit", "pthread_exit" or
+                                   * "thrd_exit" if it called that (runtime.h), with exit_status
+                                   * (0..255; of pthread_exit 0); else NULL */
+    int exit_status;
+    unsigned core;                /* the number of its core file (crash_report.h); 0: none */
     bool stack_overflow;          /* the address lies in the guard below the stack */
     const char *assertion;        /* the failed assertion's text with file and line, or NULL */
     const void *address;          /* the address that faulted, or NULL */
@@ -51,7 +56,7 @@ typedef struct cop_crash {
     unsigned frames;              /* how many of backtrace[] are set */
     const void *backtrace[COP_BACKTRACE_MAX]; /* return addresses, innermost first */
     unsigned registers;           /* how many of register_values[] are set; 0 for what needs no
-                                   * signal: a call of abort, a failed assert */
+                                   * signal: a call of abort or exit, a failed assert */
     uint64_t register_values[COP_REGISTERS_MAX];  /* cop_crash_register has their names */
 } cop_crash;
 
@@ -95,7 +100,8 @@ void cop_reason_unref(const cop_reason *reason);
  *
  * kind      one of enum cop_reason_kind
  * text      the atom's name, the error's text, the tuple's atom, or the crash's
- *           name ("SIGSEGV", "stack_overflow", "assert"); lives as long as the reason
+ *           name ("SIGSEGV", "stack_overflow", "assert", "exit(1)"); lives as long as the
+ *           reason
  * cause     the tuple's second element, borrowed, or NULL
  * origin    what led to it (cop_reason_because), borrowed, or NULL
  * crash     the crash's details, borrowed, or NULL if it is no crash

@@ -9,6 +9,17 @@
  * runtime's own work, they end the node with one report on stderr.  A guardian (guardian.h) starts
  * the node again then.
  *
+ * exit, quick_exit, _exit and _Exit called in a process end that process alone, with the abnormal
+ * reason crash:exit(status), whatever the status: a library that gives up does not take the others
+ * along, and no atexit function runs.  cop_halt is what ends the node with a status, in order.
+ * Outside of a process (a thread of the program's own, cop_blocking, before and after cop_run, a
+ * child of fork(2), a signal handler) they end the program, as C says.  pthread_exit and thrd_exit
+ * in a process, which would take its scheduler's thread away, end the process likewise.
+ *
+ * SIGPIPE does not end the program while it runs: a write to a closed pipe or socket returns EPIPE.
+ * A handler of the program's own, or SIG_IGN, is left alone; programs started by exec find it as
+ * ever.
+ *
  * A process may fork(2); the child must exec or _exit, and it dies of what would be a crash here.
  * No function of the library may be called in a signal handler. */
 #ifndef COPPICE_RUNTIME_H
@@ -36,6 +47,9 @@ typedef struct cop_run_options {
     int blocking_threads;     /* threads for cop_blocking at most; 0: 64; at most 4,096 */
     int64_t blocking_wait_ms; /* how long the end of the node waits for functions that still run
                                * there; 0: 5,000; COP_INFINITY: until they return */
+    const char *core_directory;   /* where crashes leave core files (crash_report.h); it exists, and
+                               * has at most 1,000 bytes; NULL: they leave none */
+    int core_files;           /* at most so many in a run; 0: 8 */
     cop_log_sink *log;        /* where reports go; NULL: nowhere */
     void *log_context;
 } cop_run_options;
@@ -56,6 +70,11 @@ int cop_run(cop_function *main_function, void *argument, const cop_run_options *
 /* [any thread] Ends the node: cop_run returns status (0..255) after every process was
  * killed.  Does not wait.  OTP: erlang:halt, but in order. */
 void cop_halt(int status);
+
+/* [any thread] While on, exit and its like end the program also when a process calls them; off at
+ * first.  For a test framework whose failed assertion calls exit, such as Check: turn it on before
+ * the tests run, or a failure in a process would end that process alone.  Returns what it was. */
+bool cop_exit_ends_program(bool on);
 
 /* [any thread] How many scheduler threads run; 0 when no runtime does. */
 int cop_schedulers(void);

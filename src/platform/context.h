@@ -43,9 +43,13 @@ void copi_context_make(struct context *context, void *low, size_t size, void (*e
 /* Ends a context of copi_context_make that will not be entered again. */
 void copi_context_drop(struct context *context);
 
+/* The assembly (machine.h): saves the registers that the calling convention has a function keep on
+ * the stack, stores its pointer, and goes on where new_sp was stored.  Returns what the other side
+ * gave as value. */
+void *copi_context_swap(void **save_sp, void *new_sp, void *value);
+
 /* Leaves `from` and enters `to`; returns, when somebody switches back to `from`, the value
  * given there.  With `final`, from won't be entered again as it is. */
-void *copi_context_swap(void **save_sp, void *new_sp, void *value);     /* the assembly */
 
 #ifdef COPI_FIBERS
 void *copi_context_switch(struct context *from, struct context *to, void *value, bool final);

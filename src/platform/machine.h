@@ -21,10 +21,6 @@
 
 /* ---- contexts: context_<cpu>.S ----------------------------------------------------------- */
 
-/* Saves the registers that the calling convention has a function keep on the stack, stores its
- * pointer, and goes on where new_sp was stored.  Returns what the other side gave as value. */
-void *copi_context_swap(void **save_sp, void *new_sp, void *value);
-
 /* Where copi_machine_land goes on: new_sp and value are in their registers. */
 extern const char copi_context_land[];
 

@@ -9,6 +9,8 @@
 
 #include "../base/assert.h"
 #include "../base/last_words.h"
+#include "../platform/core_file.h"
+#include "../platform/program.h"
 #include "../platform/sanitizer.h"
 #include "blocking.h"
 #include "node.h"
@@ -60,6 +62,30 @@ static void report_fatal(const struct fault *fault, struct scheduler *scheduler)
         copi_last_words(text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1);
 }
 
+/* ---- core files ------------------------------------------------------------------------ */
+
+/* Leaves one if that is wanted.  True: this is the copy that is to die.  A try counts, whatever
+ * comes of it: each stops the process for as long as the system takes. */
+static bool leave_core_file(cop_crash *crash)
+{
+    const cop_run_options *options = &copi_node.options;
+    char path[COPI_CORE_PATH_MAX];
+    crash->core = 0;
+    if (options->core_directory == NULL ||
+        atomic_load(&copi_node.core_files) >= (unsigned)options->core_files)
+        return false;
+    unsigned number = atomic_fetch_add(&copi_node.core_files, 1) + 1;
+    if (number > (unsigned)options->core_files)
+        return false;
+    copi_core_file_path(path, sizeof path, options->core_directory, number);
+    switch (copi_core_file_take(path)) {
+    case CORE_FILE_IN_COPY: return true;
+    case CORE_FILE_WRITTEN: crash->core = number; break;
+    case CORE_FILE_NONE: break;
+    }
+    return false;
+}
+
 /* ---- the hook, in the signal handler --------------------------------------------------- */
 
 COPI_UNCHECKED struct context *copi_crash_hook(const struct fault *fault, void **ret_value)
@@ -68,7 +94,8 @@ COPI_UNCHECKED struct context *copi_crash_hook(const struct fault *fault, void *
     struct stack *stack = scheduler == NULL ? NULL : scheduler->stack;
     const char *sp = fault->sp;
     if (scheduler == NULL || copi_current(scheduler) == NULL || scheduler->critical > 0 ||
-        fault->from_outside || sp < stack->memory || sp >= (const char *)stack) {
+        fault->from_outside || sp < stack->memory || sp >= (const char *)stack ||
+        copi_program_pid() != copi_node.pid) {
         report_fatal(fault, scheduler);
         return NULL;
     }
@@ -80,33 +107,38 @@ COPI_UNCHECKED struct context *copi_crash_hook(const struct fault *fault, void *
     crash->signal = fault->signal;
     crash->code = fault->code;
     crash->stack_overflow = fault->signal == SIGSEGV && copi_stack_in_guard(stack, fault->address);
-    crash->assertion = NULL;
+    crash->assertion = crash->exit_function = NULL;
     crash->address = fault->address;
     crash->pc = fault->pc;
     _Static_assert((int)COPI_REGISTERS_MAX <= COP_REGISTERS_MAX, "there is room for the registers");
     crash->registers = fault->registers_count;
     memcpy(crash->register_values, fault->registers, sizeof fault->registers);
     copi_backtrace(crash, pc, fault->fp, copi_stack_low(stack), (const char *)stack);
+    if (leave_core_file(crash))
+        return NULL;                         /* the copy: the default action follows */
     *ret_value = (void *)(uintptr_t)EVENT_CRASH;
     return &scheduler->context;
 }
 
 /* ---- faults that need no signal -------------------------------------------------------- */
 
-static bool in_process(void)
+/* A child of vfork, or of clone(2) itself, has its parent's scheduler and is no process of it. */
+bool copi_crash_in_process(void)
 {
     struct scheduler *scheduler = copi_scheduler;
-    return scheduler != NULL && copi_current(scheduler) != NULL && scheduler->critical == 0;
+    return scheduler != NULL && copi_current(scheduler) != NULL && scheduler->critical == 0 &&
+           copi_program_pid() == copi_node.pid;
 }
 
-/* Ends the running process as if it had faulted where `frame`, the frame of one of the functions
- * below, returns to. */
-__attribute__((noreturn)) static void crash_at(cop_crash *crash, const struct frame *frame)
+void copi_crash_at(cop_crash *crash, const void *from)
 {
+    const struct frame *frame = from;
     struct stack *stack = copi_scheduler->stack;
     crash->pc = frame->return_address;
     copi_backtrace(crash, (void *)frame->return_address, (void *)frame->caller,
                    copi_stack_low(stack), (const char *)stack);
+    if (crash->signal != 0 && leave_core_file(crash))
+        copi_core_file_die(crash->signal);
     copi_exit(copi_reason_crash(crash));
 }
 
@@ -115,7 +147,7 @@ void copi_stack_exhausted(void)
     copi_scheduler->stack_limit = NULL;   /* there is enough for this */
     cop_crash crash = { .signal = SIGSEGV, .stack_overflow = true,
                         .address = __builtin_frame_address(0) };
-    crash_at(&crash, __builtin_frame_address(0));
+    copi_crash_at(&crash, __builtin_frame_address(0));
 }
 
 /* The C library's assert and abort.  A program's calls of them come here: in a process they
@@ -130,9 +162,9 @@ void __assert_fail(const char *assertion, const char *file, unsigned int line, c
     char text[512];
     snprintf(text, sizeof text, "%s, %s:%u, %s", assertion, file, line,
              function == NULL ? "?" : function);
-    if (in_process()) {
+    if (copi_crash_in_process()) {
         cop_crash crash = { .signal = SIGABRT, .assertion = text };
-        crash_at(&crash, __builtin_frame_address(0));
+        copi_crash_at(&crash, __builtin_frame_address(0));
     }
     char report[sizeof text + 24];
     int length = snprintf(report, sizeof report, "assertion failed: %s\n", text);
@@ -142,9 +174,9 @@ void __assert_fail(const char *assertion, const char *file, unsigned int line, c
 
 void abort(void)
 {
-    if (in_process()) {
+    if (copi_crash_in_process()) {
         cop_crash crash = { .signal = SIGABRT };
-        crash_at(&crash, __builtin_frame_address(0));
+        copi_crash_at(&crash, __builtin_frame_address(0));
     }
     for (;;) {
         raise(SIGABRT);                       /* a handler of the program's own may leave */

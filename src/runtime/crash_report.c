@@ -8,7 +8,8 @@
 #include <coppice/timer.h>
 
 #include "../base/arena.h"
-#include "scheduler.h"
+#include "../platform/core_file.h"
+#include "node.h"
 
 struct report {
     cop_crash_report report;              /* first: a pointer to it is one to this */
@@ -100,7 +101,8 @@ size_t cop_crash_reports(const cop_crash_report **ret_reports, size_t room)
 struct facts {
     char name[COP_NAME_MAX + 1];
     char label[256], message_type[256];
-    bool named, labelled, handling;
+    char core[COPI_CORE_PATH_MAX];
+    bool named, labelled, handling, has_core;
     size_t ancestors;
     cop_pid ancestor[COP_CRASH_ANCESTORS_MAX];
     char ancestor_name[COP_CRASH_ANCESTORS_MAX][COP_NAME_MAX + 1];
@@ -143,6 +145,15 @@ static void read_family(struct facts *facts)
                     sizeof facts->ancestor_name[i]);
 }
 
+static void read_core(const struct process *process, struct facts *facts)
+{
+    const cop_crash *crash = cop_reason_crash(process->exit_reason);
+    facts->has_core = crash != NULL && crash->core != 0;
+    if (facts->has_core)
+        copi_core_file_path(facts->core, sizeof facts->core, copi_node.options.core_directory,
+                            crash->core);
+}
+
 /* Those in the mailbox and those on their way to it.  Only this thread takes signals out of
  * incoming, so that what is there stays there. */
 static size_t count_messages(struct process *process)
@@ -167,7 +178,8 @@ static const char *append(char **room, const char *text)
 
 static size_t room_for(const struct facts *facts)
 {
-    size_t size = strlen(facts->name) + strlen(facts->label) + strlen(facts->message_type) + 3;
+    size_t size = strlen(facts->name) + strlen(facts->label) + strlen(facts->message_type) +
+                  strlen(facts->core) + 4;
     for (size_t i = 0; i < facts->ancestors; i++)
         size += strlen(facts->ancestor_name[i]) + 1;
     return size;
@@ -183,6 +195,7 @@ static struct report *report_new(const struct facts *facts)
     report->report.name = facts->named ? append(&room, facts->name) : NULL;
     report->report.label = facts->labelled ? append(&room, facts->label) : NULL;
     report->report.message_type = facts->handling ? append(&room, facts->message_type) : NULL;
+    report->report.core = facts->has_core ? append(&room, facts->core) : NULL;
     for (size_t i = 0; i < facts->ancestors; i++) {
         const char *name = facts->ancestor_name[i];
         report->ancestors[i].pid = facts->ancestor[i];
@@ -199,6 +212,7 @@ const cop_crash_report *copi_crash_report_make(struct process *process)
     facts.named = cop_name_of(copi_pid(process), facts.name, sizeof facts.name);
     read_own_texts(process, &facts);
     read_family(&facts);
+    read_core(process, &facts);
     size_t memory_bytes = copi_arena_used(process->arena);
 
     struct report *report = report_new(&facts);

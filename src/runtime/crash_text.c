@@ -78,6 +78,8 @@ int cop_crash_report_format(const cop_crash_report *report, char *buffer, size_t
         add_registers(&text, crash);
     }
     add_circumstances(&text, report);
+    if (report->core != NULL)
+        copi_text_add(&text, "\n  core file in %s", report->core);
     return text.length;
 }
 
@@ -132,10 +134,16 @@ static void add_frame_json(struct text *text, const cop_crash *crash, unsigned f
 
 static void add_crash_json(struct text *text, const cop_crash *crash)
 {
-    copi_text_add(text, ",\"crash\":{\"signal\":\"%s\",\"code\":%d,\"stack_overflow\":%s",
-                  copi_fault_name(crash->signal), crash->code,
+    copi_text_add(text, ",\"crash\":{\"signal\":");
+    copi_text_add_json(text, crash->signal == 0 ? NULL : copi_fault_name(crash->signal));
+    copi_text_add(text, ",\"code\":%d,\"stack_overflow\":%s", crash->code,
                   crash->stack_overflow ? "true" : "false");
     add_string(text, "assertion", crash->assertion);
+    add_string(text, "exit_function", crash->exit_function);
+    if (crash->exit_function != NULL)
+        copi_text_add(text, ",\"exit_status\":%d", crash->exit_status);
+    else
+        add_string(text, "exit_status", NULL);
     add_address(text, "address", (uintptr_t)crash->address);
     add_address(text, "pc", (uintptr_t)crash->pc);
     copi_text_add(text, ",\"registers\":{");
@@ -176,6 +184,7 @@ int cop_crash_report_json(const cop_crash_report *report, char *buffer, size_t s
     add_string(&text, "message_type", report->message_type);
     copi_text_add(&text, ",\"mailbox_length\":%zu,\"memory_bytes\":%zu", report->mailbox_length,
                   report->memory_bytes);
+    add_string(&text, "core", report->core);
     if (crash != NULL)
         add_crash_json(&text, crash);
     else

@@ -7,6 +7,7 @@
 #include <coppice/timer.h>
 
 #include "../base/assert.h"
+#include "../platform/program.h"
 #include "blocking.h"
 #include "crash_report.h"
 #include "mailbox.h"
@@ -14,7 +15,7 @@
 #include "name.h"
 #include "poller.h"
 
-enum { MAX_PROCESSES = 4 * 1024 * 1024, HOG_MS = 100,
+enum { MAX_PROCESSES = 4 * 1024 * 1024, HOG_MS = 100, CORE_FILES = 8,
        MORE_SPARES = 6 /* than schedulers */ };
 
 struct node copi_node;
@@ -59,7 +60,7 @@ double cop_random_unit(void)
 
 /* ---- the end --------------------------------------------------------------------------- */
 
-static void kill(struct process *process)
+static void kill_one(struct process *process)
 {
     cop_pid pid = { atomic_load(&process->pid) };
     if (!cop_pid_is_none(pid))
@@ -73,7 +74,7 @@ void copi_node_main_ended(const cop_reason *reason)
     int halt = atomic_load(&copi_node.halt_status);
     copi_node.status = halt >= 0 ? halt : cop_reason_abnormal(reason) ? COP_EDOWN : 0;
     atomic_store(&copi_node.stopping, true);
-    copi_processes_each(kill);
+    copi_processes_each(kill_one);
 }
 
 void copi_node_empty(void)
@@ -104,7 +105,9 @@ static bool scheduler_enter(struct scheduler *scheduler)
     copi_scheduler = scheduler;
     copi_context_of_thread(&scheduler->context);
     atomic_store(&scheduler->thread, pthread_self());
-    return copi_fault_enter(&scheduler->fault_thread);
+    bool entered = copi_fault_enter(&scheduler->fault_thread);
+    scheduler->mask = copi_program_mask();
+    return entered;
 }
 
 static void scheduler_leave(struct scheduler *scheduler)
@@ -159,6 +162,9 @@ static int options_check(const cop_run_options *options)
         return COP_EINVAL;
     if (options->shuffle && !options->deterministic)
         return COP_EINVAL;
+    if (options->core_files < 0 || (options->core_directory != NULL &&
+        strlen(options->core_directory) > COPI_CORE_DIRECTORY_MAX))
+        return COP_EINVAL;
     if (options->blocking_threads < 0 || options->blocking_threads > COPI_BLOCKING_MAX ||
         options->blocking_wait_ms < COP_INFINITY)
         return COP_EINVAL;
@@ -189,10 +195,13 @@ static void options_fill(const cop_run_options *options)
     if (spares > COPI_SCHEDULERS_MAX)
         spares = COPI_SCHEDULERS_MAX;
     copi_node.all = copi_node.schedulers + (filled->deterministic ? 0 : spares);
+    if (filled->core_files == 0)
+        filled->core_files = CORE_FILES;
     if (filled->hog_ms == 0)
         filled->hog_ms = HOG_MS;
     atomic_store(&copi_node.halt_status, -1);
     copi_node.start_ns = copi_clock_ns();
+    copi_node.pid = copi_program_pid();
 }
 
 static int node_init(void)
@@ -275,6 +284,7 @@ int cop_run(cop_function *main_function, void *argument, const cop_run_options *
     error = COP_ENOMEM;
     if (scheduler_enter(&copi_node.scheduler[0])) {
         copi_fault_install(copi_crash_hook);
+        copi_sigpipe_take();
         atomic_store(&copi_node.running, true);
         copi_node.main = cop_spawn_opt(main_function, argument, 0,
                                        &(cop_spawn_options){ .label = "main" });
@@ -283,6 +293,7 @@ int cop_run(cop_function *main_function, void *argument, const cop_run_options *
         copi_blocking_end();
         copi_poller_end();
         copi_fault_remove();
+        copi_sigpipe_give_back();
         scheduler_leave(&copi_node.scheduler[0]);
         error = copi_node.status;
     }

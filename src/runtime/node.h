@@ -3,6 +3,7 @@
 #define COPI_NODE_H
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include <coppice/runtime.h>
 
@@ -13,6 +14,7 @@ struct node {
     int schedulers;
     int all;                             /* schedulers and their spares */
     struct scheduler *scheduler;         /* all of them */
+    pid_t pid;
     int64_t start_ns;
     int64_t virtual_ns;                  /* deterministic: the clock, scheduler 0's */
     _Atomic bool running;
@@ -20,6 +22,7 @@ struct node {
     _Atomic int idle;                    /* schedulers that are parked or about to be */
     _Atomic int standing_in;             /* spares that are not parked */
     _Atomic int watchers;                /* those of them that look again by themselves */
+    _Atomic unsigned core_files;         /* tried so far */
     cop_pid main;
     int status;                          /* what cop_run returns */
     _Atomic int halt_status;             /* given to cop_halt, or -1 */

@@ -102,19 +102,27 @@ const cop_reason *cop_reason_tuple(const char *atom, const cop_reason *cause)
 
 const cop_reason *copi_reason_crash(const cop_crash *crash)
 {
-    size_t assertion = crash->assertion == NULL ? 0 : strlen(crash->assertion) + 1;
+    enum { EXIT_MAX = 24 };              /* "quick_exit(255)" is the longest */
+    size_t more = crash->assertion != NULL       ? strlen(crash->assertion) + 1
+                  : crash->exit_function != NULL ? EXIT_MAX
+                                                 : 0;
     char *room;
-    cop_reason *reason = reason_new(COP_REASON_CRASH, sizeof *crash + assertion, &room);
+    cop_reason *reason = reason_new(COP_REASON_CRASH, sizeof *crash + more, &room);
     if (reason == NULL)
         return &copi_reason_enomem;
     cop_crash *copy = (cop_crash *)(void *)room;
+    char *behind = (char *)(copy + 1);
     *copy = *crash;
-    if (assertion != 0)
-        copy->assertion = memcpy(copy + 1, crash->assertion, assertion);
     reason->crash = copy;
-    reason->text = crash->assertion != NULL  ? "assert"
-                   : crash->stack_overflow ? "stack_overflow"
-                                           : copi_fault_name(crash->signal);
+    if (crash->assertion != NULL) {
+        copy->assertion = memcpy(behind, crash->assertion, more);
+        reason->text = "assert";
+    } else if (crash->exit_function != NULL) {
+        snprintf(behind, more, "%s(%d)", crash->exit_function, crash->exit_status);
+        reason->text = behind;
+    } else {
+        reason->text = crash->stack_overflow ? "stack_overflow" : copi_fault_name(crash->signal);
+    }
     return reason;
 }
 
@@ -271,10 +279,12 @@ void copi_reason_add_crash(struct text *text, const cop_crash *crash)
 {
     if (crash->assertion != NULL)
         copi_text_add(text, "assertion failed: %s", crash->assertion);
+    else if (crash->exit_function != NULL)
+        copi_text_add(text, "called %s(%d)", crash->exit_function, crash->exit_status);
     else
         copi_text_add(text, "%s%s", crash->stack_overflow ? "stack overflow, " : "",
                       copi_fault_name(crash->signal));
-    if (crash->assertion == NULL && crash->signal != SIGABRT)
+    if (crash->signal != 0 && crash->assertion == NULL && crash->signal != SIGABRT)
         copi_text_add(text, " (code %d) at address %p", crash->code, crash->address);
     copi_backtrace_add(text, crash);
 }

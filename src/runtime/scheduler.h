@@ -14,6 +14,7 @@
 #define COPI_SCHEDULER_H
 
 #include <pthread.h>
+#include <signal.h>
 
 #include "../base/random.h"
 #include "../base/slab.h"
@@ -65,6 +66,7 @@ struct scheduler {
     struct random random;
     struct crash_record crash;
     struct fault_thread fault_thread;
+    sigset_t mask;                    /* its thread's, outside of signal handlers */
     struct crash_record hog;          /* where its turn was when the monitor looked */
     uint64_t steal_ticks[2 * COPI_SCHEDULERS_MAX];   /* the others' ticks when it began to watch */
     bool watched;                     /* has just watched */

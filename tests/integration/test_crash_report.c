@@ -100,7 +100,7 @@ START_TEST(a_report_says_who_ended_why_and_in_which_circumstances)
                      "{\"process\":\"<0.1>\",\"name\":\"top\"}],"
                      "\"reason\":\"failed:error:no \\ufffd disk\",\"origin\":null,"
                      "\"message_type\":\"note\",\"mailbox_length\":3,\"memory_bytes\":100,"
-                     "\"crash\":null}");
+                     "\"core\":null,\"crash\":null}");
     cop_crash_report_unref(report);
 }
 END_TEST

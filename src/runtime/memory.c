@@ -123,6 +123,13 @@ void cop_undefer(cop_deferred *deferred, bool run)
         action(argument);
 }
 
+cop_cleanup *copi_deferred_action(cop_deferred *deferred, void **ret_argument)
+{
+    check_block(copi_self(), deferred, "cop_blocking_lend");
+    *ret_argument = deferred->argument;
+    return deferred->action;
+}
+
 void copi_deferred_run(struct process *process)
 {
     while (process->deferred != NULL)

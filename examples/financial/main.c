@@ -202,9 +202,10 @@ static int run_day(const struct options *options, struct front *front)
         .log = story_sink,
     };
     database_pool_use(options->ledger);
+    const cop_node_end *end = cop_previous_end();
+    if (end != NULL) report_restart(front->report, end);
     report_heading(front->report, options->input, front->input, options->ledger, options->faults,
                    options->seed);
-    if (cop_previous_end() != NULL) report_restart(front->report, cop_previous_end());
     report_tree(front->report, &FinancialApp_Supervisor);
     return cop_run(front_run, front, &run);
 }

@@ -76,8 +76,10 @@ void report_heading(struct report *report, const char *path, const struct input 
     terminal_end_line(&report->terminal);
 }
 
+/* The dead node may have left a line unfinished. */
 void report_restart(struct report *report, const cop_node_end *end)
 {
+    terminal_end_line(&report->terminal);
     put_line(report, YELLOW, WRAP, "restart %u: the last node ended by %s %d; what it has written "
              "is kept, and the day begins again", (unsigned)end->restarts,
              end->signal != 0 ? "signal" : "status", end->signal != 0 ? end->signal : end->status);

@@ -27,9 +27,9 @@ struct report {
 void report_open(struct report *report, const struct input *input, double pace);
 
 /* Before the day. */
+void report_restart(struct report *report, const cop_node_end *end);
 void report_heading(struct report *report, const char *path, const struct input *input,
                     const char *ledger, double faults, uint64_t seed);
-void report_restart(struct report *report, const cop_node_end *end);
 void report_tree(struct report *report, const cop_supervisor *top);
 
 /* During the day; time_ns is the run's clock. */

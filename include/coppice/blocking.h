@@ -82,7 +82,8 @@ int cop_blocking_within(cop_blocking_function *function, void *argument, size_t 
  * that the function uses: a database connection, a descriptor.  `lent` is what cop_defer or
  * cop_own_fd returned for it.  If the caller ends or waits no longer while the function runs, what
  * is lent is not its own any more: the action is done on the blocking thread when the function has
- * returned, [any thread] as all there.  At any other moment the thing is and stays the caller's.
+ * returned, [any thread] as all there, and a crash in it ends the node.  At any other moment the
+ * thing is and stays the caller's.
  * After COP_ETIMEOUT the caller cannot know, so it ends, or makes itself another one.
  *
  *     connection->close = cop_defer(close_database, connection->database);

@@ -23,10 +23,12 @@ enum { STACK = 256 * 1024, MEMORY = 100000 };
 
 static char directory[64], database_path[96], file_path[96];
 
+/* Without a mutex of its own, which a crash would leave locked: one process has it. */
 static sqlite3 *open_database(void)
 {
     sqlite3 *database;
-    ck_assert_int_eq(sqlite3_open(database_path, &database), SQLITE_OK);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    ck_assert_int_eq(sqlite3_open_v2(database_path, &database, flags, NULL), SQLITE_OK);
     return database;
 }
 
@@ -258,6 +260,59 @@ START_TEST(at_the_nodes_end_all_is_released_too)
 }
 END_TEST
 
+/* ---- in the middle of a query --------------------------------------------------------------- */
+
+static void falls(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    (void)context, (void)count, (void)values;
+    crash_null_write();
+}
+
+static void finalize(void *statement)
+{
+    sqlite3_finalize(statement);
+}
+
+static void queries(void *argument)
+{
+    (void)argument;
+    sqlite3_stmt *insert;
+    held.database = open_database();
+    cop_defer(close_database, held.database);
+    sqlite3_create_function(held.database, "falls", 0, SQLITE_UTF8, NULL, falls, NULL, NULL);
+    run_sql(held.database, "BEGIN IMMEDIATE; INSERT INTO ledger VALUES (1)");
+    sqlite3_prepare_v2(held.database, "INSERT INTO ledger VALUES (falls())", -1, &insert, NULL);
+    cop_defer(finalize, insert);
+    sqlite3_step(insert);
+}
+
+static void watches_queries(void *argument)
+{
+    (void)argument;
+    int before = open_descriptors();
+    for (int i = 0; i < 3; i++) {
+        cop_ref ref;
+        cop_spawn_opt(queries, NULL, 0, &(cop_spawn_options){
+            .monitor = true, .ret_ref = &ref, .stack_bytes = STACK });
+        trace_down("query", ref);
+        ck_assert_ptr_null(held.database);
+        expect_rolled_back();
+        ck_assert_int_eq(open_descriptors(), before);
+    }
+}
+
+START_TEST(a_crash_in_what_a_query_calls_leaves_a_connection_that_can_be_closed)
+{
+    make_files();
+    trace_reset();
+    ck_assert_int_eq(run_node(watches_queries, NULL), 0);
+    trace_expect("query down: crash:SIGSEGV\n"
+                 "query down: crash:SIGSEGV\n"
+                 "query down: crash:SIGSEGV\n");
+    remove_files();
+}
+END_TEST
+
 /* ---- a connection that a caller has borrowed ------------------------------------------- */
 
 /* The seed's DatabaseWorker, which has the connection, and watches whom it works for. */
@@ -360,6 +415,7 @@ static Suite *connections_suite(void)
     tcase_add_loop_test(
         tests, at_any_death_all_is_released_newest_first_before_monitors_and_links_hear, 0, 2);
     tcase_add_test(tests, at_the_nodes_end_all_is_released_too);
+    tcase_add_test(tests, a_crash_in_what_a_query_calls_leaves_a_connection_that_can_be_closed);
     tcase_add_test(tests, a_caller_that_dies_leaks_no_connection);
     suite_add_tcase(suite, tests);
     return suite;

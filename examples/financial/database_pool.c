@@ -6,7 +6,11 @@
  *
  * A connection's process closes it when it ends, however it ends, and what was not committed
  * is rolled back.  Pool and connections are linked: when one crashes all of them go, and the
- * supervisor above starts the pool, and what depends on it, again. */
+ * supervisor above starts the pool, and what depends on it, again.
+ *
+ * SQLite has one writer at a time.  The mutex lets the others wait as processes do, where SQLite
+ * would keep their thread waiting.  What may wait for the disk, the commit, runs on a blocking
+ * thread, to which the connection is lent: a connection killed meanwhile is closed after that. */
 #include "database_pool.h"
 
 #include "ledger.h"
@@ -31,6 +35,7 @@ COP_MESSAGE(entry_to_write, { struct order order; cop_from from; });
 
 struct connection {
     struct ledger *ledger;
+    cop_deferred *owned;                 /* by the process: closes it */
 };
 
 static void close_ledger(void *ledger)
@@ -45,7 +50,7 @@ static cop_next connection_init(void *state, const void *argument)
     char why[LEDGER_WHY_BYTES];
     connection->ledger = ledger_open(ledger_path, why);
     if (connection->ledger == NULL) return cop_fail(cop_reason_error("the ledger: %s", why));
-    cop_defer(close_ledger, connection->ledger);
+    connection->owned = cop_defer(close_ledger, connection->ledger);
     return cop_ok();
 }
 
@@ -54,14 +59,33 @@ static void must(struct ledger *ledger, int result)
     if (result != 0) cop_raise("the ledger: %s", ledger_error(ledger));
 }
 
-/* Nothing in here waits: a transaction is never open while other processes run. */
-static enum outcome write_entry(struct ledger *ledger, const entry_to_write *entry)
+struct commit {
+    struct ledger *ledger;
+    int result;
+};
+
+/* On a blocking thread. */
+static void commit(void *argument)
 {
+    struct commit *work = argument;
+    work->result = ledger_commit(work->ledger);
+}
+
+static cop_mutex one_writer = COP_MUTEX_INIT;
+
+/* Who inherits the mutex of a writer that died finds what that one wrote rolled back. */
+static enum outcome write_entry(struct connection *connection, const entry_to_write *entry)
+{
+    struct ledger *ledger = connection->ledger;
     bool is_new = false;
+    cop_must(cop_mutex_lock(&one_writer, COP_INFINITY));
     must(ledger, ledger_begin(ledger));
     must(ledger, ledger_insert(ledger, &entry->order.request, &is_new));
     fault_point(entry->order.fault, IN_DATABASE);
-    must(ledger, ledger_commit(ledger));
+    struct commit work = { .ledger = ledger };
+    cop_must(cop_blocking_lend(commit, &work, sizeof work, COP_INFINITY, connection->owned));
+    must(ledger, work.result);
+    cop_mutex_unlock(&one_writer);
     return is_new ? POSTED : POSTED_BEFORE;
 }
 
@@ -70,7 +94,7 @@ static cop_next connection_handle_cast(void *state, const cop_message *message)
     struct connection *connection = state;
     const entry_to_write *entry = cop_expect(message, entry_to_write);
     cop_sleep(1 + (int64_t)cop_random_below(DISK_MS));
-    enum outcome outcome = write_entry(connection->ledger, entry);
+    enum outcome outcome = write_entry(connection, entry);
     if (!cop_ref_equal(entry->from.alias, COP_NO_REF)) {
         cop_answer(entry->from, post_entry, .outcome = outcome);
     }
@@ -82,6 +106,7 @@ static const cop_gen_server connection_server = {
     .state_size = sizeof(struct connection),
     .init = connection_init,
     .handle_cast = connection_handle_cast,
+    .max_memory = WORKER_MEMORY,
     .stack_bytes = SQLITE_STACK_BYTES,
 };
 
@@ -128,6 +153,7 @@ const cop_gen_server DatabasePool = {
     .init = pool_init,
     .handle_call = pool_handle_call,
     .handle_cast = pool_handle_cast,
+    .max_memory = WORKER_MEMORY,
 };
 
 /* ---- for the workers ------------------------------------------------------------------- */

@@ -6,7 +6,10 @@
 #include "notification.h"
 #include "tree.h"
 
-enum { BOOKING_MS = 5 };    /* what the worker may take before it writes, in virtual time */
+enum {
+    BOOKING_MS = 5,      /* what the worker may take before it writes, in virtual time */
+    QUEUE_MAX = 32       /* donations that wait; who comes then hears so at once (COP_EFULL) */
+};
 
 /* ---- the processor --------------------------------------------------------------------- */
 
@@ -25,6 +28,8 @@ static cop_next processor_handle_call(void *state, const cop_message *request, c
 const cop_gen_server DonationProcessor = {
     .name = "DonationProcessor",
     .handle_call = processor_handle_call,
+    .max_memory = WORKER_MEMORY,
+    .mailbox = { QUEUE_MAX, COP_MAILBOX_FAIL },
 };
 
 /* ---- the worker ------------------------------------------------------------------------ */
@@ -43,4 +48,5 @@ static cop_next worker_handle_call(void *state, const cop_message *request, cop_
 const cop_gen_server DonationWorker = {
     .name = "DonationWorker",
     .handle_call = worker_handle_call,
+    .max_memory = WORKER_MEMORY,
 };

@@ -51,6 +51,11 @@ static void run_away(void)
     result = recurse(0);
 }
 
+static void leak(void)
+{
+    while (zero == 0) cop_alloc(1000);
+}
+
 static void (*const crash[FAULT_KINDS])(void) = {
     [ERROR_EXIT] = error_exit,
     [NULL_WRITE] = null_write,
@@ -58,6 +63,7 @@ static void (*const crash[FAULT_KINDS])(void) = {
     [ABORT] = abort,
     [DIVISION_BY_ZERO] = divide_by_zero,
     [RUNAWAY_RECURSION] = run_away,
+    [LEAK] = leak,
 };
 
 void fault_point(struct fault fault, enum fault_place here)

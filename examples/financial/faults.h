@@ -16,6 +16,7 @@ enum fault_kind {
     ABORT,                /* SIGABRT */
     DIVISION_BY_ZERO,     /* SIGFPE */
     RUNAWAY_RECURSION,    /* stack overflow */
+    LEAK,                 /* as much memory as it may have, and then some */
     FAULT_KINDS
 };
 

@@ -11,7 +11,7 @@
 
 enum {
     CUSTOMERS_MAX = 64,    /* inside at once; the others wait outside */
-    RECEIPTS_MS = 100      /* when none has come for so long at the end, all are out */
+    CLOSING_MS = 20000     /* what the whole tree may take to stop */
 };
 
 struct shop {
@@ -40,6 +40,13 @@ static void hear_ended(struct shop *shop, const supervision *what)
     if (what->event == TASK_ENDED) tell(shop, what, "not restarted, tried again", "");
 }
 
+/* It was to run again; this is what it died of now. */
+static void hear_not_started(struct shop *shop, const supervision *what)
+{
+    shop->ended = *what;
+    tell(shop, what, "could not be started", "");
+}
+
 static void hear_restarted(struct shop *shop, const supervision *what)
 {
     tally_supervisor(&shop->front->tally, what->supervisor)->restarts++;
@@ -52,6 +59,7 @@ static void hear_gave_up(struct shop *shop, const supervision *what)
 {
     char outcome[STORY_LIST_BYTES];
     snprintf(outcome, sizeof outcome, "once too often, %s gives up", what->supervisor);
+    shop->ended.time_ns = what->time_ns;
     tell(shop, &shop->ended, outcome, "");
 }
 
@@ -61,7 +69,7 @@ static void hear_supervision(struct shop *shop, const supervision *what)
     case CHILD_ENDED:
     case TASK_ENDED: hear_ended(shop, what); break;
     case CHILD_RESTARTED: hear_restarted(shop, what); break;
-    case CHILD_NOT_STARTED: tell(shop, what, "could not be started", ""); break;
+    case CHILD_NOT_STARTED: hear_not_started(shop, what); break;
     case SUPERVISOR_GAVE_UP: hear_gave_up(shop, what); break;
     }
 }
@@ -141,17 +149,23 @@ static void do_business(struct shop *shop)
     }
     /* Who is inside is served, also when the day ends early. */
     while (shop->open && shop->inside > 0) hear(shop, COP_INFINITY);
-    while (shop->open && hear(shop, RECEIPTS_MS)) continue;
 }
 
 static void stop_tree(struct shop *shop)
 {
     struct front *front = shop->front;
-    if (!shop->open || cop_supervisor_stop(cop_to_pid(shop->tree), COP_SHUTDOWN) != 0) {
+    cop_straggler *late = NULL;
+    size_t count = 0;
+    int error = !shop->open ? COP_ENOPROC
+                            : cop_supervisor_stop_within(cop_to_pid(shop->tree), COP_SHUTDOWN,
+                                                         CLOSING_MS, &late, &count);
+    if (error != 0 && error != COP_ETIMEOUT) {
         report_note(front->report, cop_now_ns(), "the tree gave up; nobody is left to restart it");
         return;
     }
     while (hear(shop, 0)) continue;
+    for (size_t i = 0; i < count; i++) report_straggler(front->report, cop_now_ns(), late[i].path);
+    cop_free(late);
     report_note(front->report, cop_now_ns(),
                 *front->stop_signal != 0 ? "stopped; those inside were served" : "closing time");
 }

@@ -19,10 +19,10 @@ enum {
 
 /* Whatever an earlier run has left is replaced in one transaction, so that somebody who looks at
  * the file meanwhile is not disturbed. */
+static const char begin[] = "BEGIN IMMEDIATE;";
+static const char forget[] = "DROP TABLE IF EXISTS ledger;";
 static const char schema[] =
-    "BEGIN IMMEDIATE;"
-    "DROP TABLE IF EXISTS ledger;"
-    "CREATE TABLE ledger ("
+    "CREATE TABLE IF NOT EXISTS ledger ("
     "    id    TEXT PRIMARY KEY,"
     "    time  TEXT NOT NULL,"
     "    kind  TEXT NOT NULL CHECK (kind IN ('invoice', 'donation')),"
@@ -61,17 +61,21 @@ static bool is_replaceable(int file)
            APPLICATION_ID;
 }
 
-static int create_schema(const char *path, char *why)
+static int create_schema(const char *path, bool keep, char *why)
 {
     struct ledger *ledger = ledger_open(path, why);
     if (ledger == NULL) return -1;
-    int result = sqlite3_exec(ledger->database, schema, NULL, NULL, NULL);
+    int result = sqlite3_exec(ledger->database, begin, NULL, NULL, NULL);
+    if (result == SQLITE_OK && !keep) {
+        result = sqlite3_exec(ledger->database, forget, NULL, NULL, NULL);
+    }
+    if (result == SQLITE_OK) result = sqlite3_exec(ledger->database, schema, NULL, NULL, NULL);
     if (result != SQLITE_OK) snprintf(why, LEDGER_WHY_BYTES, "%s", ledger_error(ledger));
     ledger_close(ledger);
     return result == SQLITE_OK ? 0 : -1;
 }
 
-int ledger_create(const char *path, int *ret_lock, char why[LEDGER_WHY_BYTES])
+int ledger_create(const char *path, bool keep, int *ret_lock, char why[LEDGER_WHY_BYTES])
 {
     /* The lock is another one than SQLite's own.  It stays open until the end, because to close
      * it would drop those. */
@@ -90,7 +94,7 @@ int ledger_create(const char *path, int *ret_lock, char why[LEDGER_WHY_BYTES])
         snprintf(why, LEDGER_WHY_BYTES, "it is there and no ledger of this program");
         goto close_lock;
     }
-    if (create_schema(path, why) != 0) goto close_lock;
+    if (create_schema(path, keep, why) != 0) goto close_lock;
     *ret_lock = lock;
     return 0;
 

@@ -20,8 +20,9 @@ enum { LEDGER_WHY_BYTES = 200 };
 /* ---- the file -------------------------------------------------------------------------- */
 
 /* Makes `path` an empty ledger and locks it for this run.  A ledger of an earlier run is
- * replaced; any other file is left alone.  Returns 0 and the lock, or -1 and what is wrong. */
-int ledger_create(const char *path, int *ret_lock, char why[LEDGER_WHY_BYTES]);
+ * replaced, or with `keep` left as it is; any other file is left alone.  Returns 0 and the lock,
+ * or -1 and what is wrong. */
+int ledger_create(const char *path, bool keep, int *ret_lock, char why[LEDGER_WHY_BYTES]);
 void ledger_release(int lock);
 
 /* ---- a connection ---------------------------------------------------------------------- */

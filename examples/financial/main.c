@@ -33,6 +33,7 @@ struct options {
     uint64_t seed;
     double faults;
     double pace;              /* negative: as usual */
+    bool guardian;
 };
 
 /* ---- options --------------------------------------------------------------------------- */
@@ -50,6 +51,8 @@ static const char usage[] =
     "  --seed N         the same seed tells the same story (1)\n"
     "  --pace SECONDS   how long the day is to last, for those who watch it; 0: no\n"
     "                   longer than it takes (5 on a terminal, 0 elsewhere)\n"
+    "  --guardian       a second process starts the program again when something ends it\n"
+    "                   that no supervisor can mend; the ledger is kept then\n"
     "  --help           this text\n"
     "\n"
     "The exit status is 0 if every good line of the input is in the ledger exactly\n"
@@ -113,10 +116,12 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
     static const struct option names[] = {
         { "input", required_argument, NULL, 'i' },  { "ledger", required_argument, NULL, 'l' },
         { "seed", required_argument, NULL, 's' },   { "faults", required_argument, NULL, 'f' },
-        { "pace", required_argument, NULL, 'p' },   { "help", no_argument, NULL, 'h' },
+        { "pace", required_argument, NULL, 'p' },   { "guardian", no_argument, NULL, 'g' },
+        { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    *options = (struct options){ "examples/financial/day.csv", default_ledger(), 1, 0.02, -1 };
+    *options = (struct options){ "examples/financial/day.csv", default_ledger(), 1, 0.02, -1,
+                                  false };
     if (argc > 0) argv[0] = name;
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         *ret_status = STATUS_USAGE;
@@ -136,6 +141,8 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
             if (parse_number(optarg, PACE_MOST_SECONDS, &options->pace)) continue;
             complain("--pace is not a number from 0 to 3600", optarg);
             return false;
+        } else if (option == 'g') {
+            options->guardian = true;
         } else if (option == 'h') {
             *ret_status = print_usage();
             return false;
@@ -195,6 +202,8 @@ static int run_day(const struct options *options, struct front *front)
         .log = story_sink,
     };
     database_pool_use(options->ledger);
+    const cop_node_end *end = cop_previous_end();
+    if (end != NULL) report_restart(front->report, end);
     report_heading(front->report, options->input, front->input, options->ledger, options->faults,
                    options->seed);
     report_tree(front->report, &FinancialApp_Supervisor);
@@ -209,6 +218,7 @@ static int conclude(const struct options *options, const struct input *input,
     struct ledger_check check;
     char why[LEDGER_WHY_BYTES];
     report_table(report, input, &front->tally, &FinancialApp_Supervisor);
+    report_last_crashes(report);
     int check_error = ledger_check(options->ledger, input, &check, why);
     if (check_error == 0) report_check(report, input, &check);
     else fail(options->ledger, why);
@@ -228,6 +238,8 @@ int main(int argc, char **argv)
     int status;
     occupy_standard_descriptors();
     if (!parse_options(argc, argv, &options, &status)) return status;
+    int guarded = options.guardian ? cop_guard(NULL) : COP_OK;
+    if (guarded != COP_OK) return fail("--guardian", cop_error_text(guarded));
 
     struct input input;
     int error = input_read(options.input, stderr, &input);
@@ -236,7 +248,7 @@ int main(int argc, char **argv)
     char why[LEDGER_WHY_BYTES];
     if (input.count == 0) {
         status = fail(options.input, "no line is a request");
-    } else if (ledger_create(options.ledger, &lock, why) != 0) {
+    } else if (ledger_create(options.ledger, cop_previous_end() != NULL, &lock, why) != 0) {
         status = fail(options.ledger, why);
     } else {
         struct report report;

@@ -24,4 +24,5 @@ static cop_next handle_cast(void *state, const cop_message *message)
 const cop_gen_server NotificationService = {
     .name = "NotificationService",
     .handle_cast = handle_cast,
+    .max_memory = WORKER_MEMORY,
 };

@@ -8,6 +8,7 @@
 
 enum {
     TASKS_MAX = 256,     /* at work at once; who comes then is told to try again */
+    QUEUE_MAX = 32,      /* requests that wait; who comes then hears so at once (COP_EFULL) */
     BANK_MS = 20         /* what the bank may take to answer, in virtual time */
 };
 
@@ -21,6 +22,8 @@ struct payment {
 static cop_message *make_payment(void *argument)
 {
     const struct payment *payment = argument;
+    cop_limit_memory(WORKER_MEMORY);
+    cop_set_label("a payment's task");
     cop_sleep(1 + (int64_t)cop_random_below(BANK_MS));
     enum outcome outcome = database_pool_post(&payment->order);
     cop_answer(payment->from, process_invoice, .outcome = outcome);
@@ -73,4 +76,6 @@ const cop_gen_server PaymentProcessor = {
     .state_size = sizeof(struct processor),
     .handle_call = handle_call,
     .handle_info = handle_info,
+    .max_memory = WORKER_MEMORY,
+    .mailbox = { QUEUE_MAX, COP_MAILBOX_FAIL },
 };

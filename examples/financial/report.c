@@ -76,6 +76,16 @@ void report_heading(struct report *report, const char *path, const struct input 
     terminal_end_line(&report->terminal);
 }
 
+/* The dead node may have left a line unfinished. */
+void report_restart(struct report *report, const cop_node_end *end)
+{
+    terminal_end_line(&report->terminal);
+    put_line(report, YELLOW, WRAP, "restart %u: the last node ended by %s %d; what it has written "
+             "is kept, and the day begins again", (unsigned)end->restarts,
+             end->signal != 0 ? "signal" : "status", end->signal != 0 ? end->signal : end->status);
+    terminal_end_line(&report->terminal);
+}
+
 static const char *strategy_name(enum cop_strategy strategy)
 {
     switch (strategy) {
@@ -148,27 +158,38 @@ static void end_story_line(struct report *report)
 }
 
 /* In columns; where these do not fit, as words that wrap. */
-void report_ending(struct report *report, const supervision *what, const char *outcome)
+static void put_ending(struct report *report, int64_t time_ns, const char *who, const char *why,
+                       enum style outcome_style, const char *outcome)
 {
     struct terminal *terminal = &report->terminal;
     size_t width = terminal_width(terminal);
-    enum style outcome_style = what->event == CHILD_RESTARTED ? GREEN : YELLOW;
-    const char *who = what->event == TASK_ENDED ? "a payment's task" : what->child;
-    put_clock(report, what->time_ns);
+    put_clock(report, time_ns);
     if (width == 0 || width >= OUTCOME_COLUMN + OUTCOME_WIDTH) {
         terminal_put_padded(terminal, BOLD, who, WHY_COLUMN - WHO_COLUMN);
-        terminal_put_padded(terminal, RED, what->why, WHY_WIDTH);
+        terminal_put_padded(terminal, RED, why, WHY_WIDTH);
         terminal_put(terminal, PLAIN, "  ");
         terminal_put_words(terminal, outcome_style, outcome, OUTCOME_COLUMN);
     } else {
         char words[STORY_WHY_BYTES + 2];
         snprintf(words, sizeof words, "%s:", who);
         terminal_put_words(terminal, BOLD, words, WHO_COLUMN);
-        snprintf(words, sizeof words, "%s,", what->why);
+        snprintf(words, sizeof words, "%s,", why);
         terminal_put_words(terminal, RED, words, WHO_COLUMN);
         terminal_put_words(terminal, outcome_style, outcome, WHO_COLUMN);
     }
     end_story_line(report);
+}
+
+void report_ending(struct report *report, const supervision *what, const char *outcome)
+{
+    const char *who = what->event == TASK_ENDED ? "a payment's task" : what->child;
+    put_ending(report, what->time_ns, who, what->why,
+               what->event == CHILD_RESTARTED ? GREEN : YELLOW, outcome);
+}
+
+void report_straggler(struct report *report, int64_t time_ns, const char *path)
+{
+    put_ending(report, time_ns, path, "did not stop", YELLOW, "killed");
 }
 
 void report_note(struct report *report, int64_t time_ns, const char *note)
@@ -306,6 +327,47 @@ void report_table(struct report *report, const struct input *input, struct tally
     put_count(report, "all", tally_restarts(tally));
     put_count(report, "after a kill", tally->endings[BY_KILL]);
     put_count(report, "after giving up", tally->endings[BY_GIVING_UP]);
+}
+
+static const char *component(const cop_crash_report *crash)
+{
+    if (crash->name != NULL) return crash->name;
+    return crash->label != NULL ? crash->label : "another process";
+}
+
+/* Whether a later one of the reports, which come newest first, is of the same component. */
+static bool is_outdated(const cop_crash_report **crashes, size_t i)
+{
+    for (size_t later = 0; later < i; later++) {
+        if (strcmp(component(crashes[later]), component(crashes[i])) == 0) return true;
+    }
+    return false;
+}
+
+static void put_crash(struct report *report, const cop_crash_report *crash)
+{
+    char why[STORY_WHY_BYTES], circumstances[TEXT_BYTES];
+    story_explain(crash->reason, why);
+    int length = snprintf(circumstances, sizeof circumstances, "%s%s",
+                          crash->message_type != NULL ? "handling " : "in its own work",
+                          crash->message_type != NULL ? crash->message_type : "");
+    if (crash->mailbox_length > 0) {
+        snprintf(circumstances + length, sizeof circumstances - (size_t)length, ", %zu waiting",
+                 crash->mailbox_length);
+    }
+    put_ending(report, crash->time_ns, component(crash), why, PLAIN, circumstances);
+}
+
+void report_last_crashes(struct report *report)
+{
+    const cop_crash_report *crashes[COP_CRASH_REPORTS_KEPT];
+    size_t count = cop_crash_reports(crashes, COP_CRASH_REPORTS_KEPT);
+    if (count == 0) return;
+    put_title(report, "Last crash of each");
+    for (size_t i = 0; i < count; i++) {
+        if (!is_outdated(crashes, i)) put_crash(report, crashes[i]);
+    }
+    for (size_t i = 0; i < count; i++) cop_crash_report_unref(crashes[i]);
 }
 
 static void put_sum(struct report *report, const char *label, size_t count, int64_t cents)

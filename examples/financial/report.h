@@ -27,6 +27,7 @@ struct report {
 void report_open(struct report *report, const struct input *input, double pace);
 
 /* Before the day. */
+void report_restart(struct report *report, const cop_node_end *end);
 void report_heading(struct report *report, const char *path, const struct input *input,
                     const char *ledger, double faults, uint64_t seed);
 void report_tree(struct report *report, const cop_supervisor *top);
@@ -34,11 +35,13 @@ void report_tree(struct report *report, const cop_supervisor *top);
 /* During the day; time_ns is the run's clock. */
 void report_ending(struct report *report, const supervision *what, const char *outcome);
 void report_note(struct report *report, int64_t time_ns, const char *note);
+void report_straggler(struct report *report, int64_t time_ns, const char *path);
 void report_progress(struct report *report, int64_t time_ns, const struct tally *tally);
 
 /* After the day. */
 void report_table(struct report *report, const struct input *input, struct tally *tally,
                   const cop_supervisor *top);
+void report_last_crashes(struct report *report);
 void report_check(struct report *report, const struct input *input,
                   const struct ledger_check *check);
 

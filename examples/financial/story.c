@@ -17,6 +17,7 @@ static const char *const ending_names[ENDINGS] = {
     [BY_ABORT] = "abort",
     [BY_DIVISION] = "division by zero",
     [BY_RECURSION] = "runaway recursion",
+    [BY_LEAK] = "out of memory",
     [BY_OTHER_CRASH] = "another crash",
     [BY_KILL] = "killed",
     [BY_GIVING_UP] = "gave up",
@@ -43,23 +44,25 @@ static enum ending classify_crash(const cop_crash *crash)
 static enum ending classify(const cop_reason *reason)
 {
     if (cop_reason_crash(reason) != NULL) return classify_crash(cop_reason_crash(reason));
-    if (cop_reason_kind_of(reason) == COP_REASON_ERROR) return BY_ERROR;
+    if (cop_reason_kind_of(reason) == COP_REASON_ERROR) {
+        return strncmp(cop_reason_text(reason), "enomem", 6) == 0 ? BY_LEAK : BY_ERROR;
+    }
     if (cop_reason_is(reason, "killed")) return BY_KILL;
     if (cop_reason_is(reason, "shutdown")) return BY_GIVING_UP;
     return BY_OTHER;
 }
 
 /* Known endings have a name that fits a column; of an error its own text is what helps. */
-static void explain(supervision *message, const cop_reason *reason)
+enum ending story_explain(const cop_reason *reason, char why[STORY_WHY_BYTES])
 {
-    size_t size = sizeof message->why;
-    message->ending = classify(reason);
-    switch (message->ending) {
-    case BY_ERROR: snprintf(message->why, size, "error: %s", cop_reason_text(reason)); break;
+    enum ending ending = classify(reason);
+    switch (ending) {
+    case BY_ERROR: snprintf(why, STORY_WHY_BYTES, "error: %s", cop_reason_text(reason)); break;
     case BY_OTHER_CRASH:
-    case BY_OTHER: cop_reason_format(reason, message->why, size); break;
-    default: snprintf(message->why, size, "%s", ending_name(message->ending)); break;
+    case BY_OTHER: cop_reason_format(reason, why, STORY_WHY_BYTES); break;
+    default: snprintf(why, STORY_WHY_BYTES, "%s", ending_name(ending)); break;
     }
+    return ending;
 }
 
 /* The names of those that were restarted together with the child. */
@@ -111,7 +114,7 @@ void story_sink(const cop_log_event *event, void *context)
     if (event->child != NULL) {
         snprintf(message.child, sizeof message.child, "%s", event->child);
     }
-    if (event->reason != NULL) explain(&message, event->reason);
+    if (event->reason != NULL) message.ending = story_explain(event->reason, message.why);
     list_restarted(&message, event);
     cop_send_message(cop_to(FRONT_NAME), cop_message_new(COP_TYPE(supervision), &message, 0));
 }

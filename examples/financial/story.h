@@ -18,8 +18,8 @@ enum story_event {
 
 /* How it ended. */
 enum ending {
-    BY_ERROR, BY_NULL_WRITE, BY_ASSERT, BY_ABORT, BY_DIVISION, BY_RECURSION, BY_OTHER_CRASH,
-    BY_KILL, BY_GIVING_UP, BY_OTHER, ENDINGS
+    BY_ERROR, BY_NULL_WRITE, BY_ASSERT, BY_ABORT, BY_DIVISION, BY_RECURSION, BY_LEAK,
+    BY_OTHER_CRASH, BY_KILL, BY_GIVING_UP, BY_OTHER, ENDINGS
 };
 const char *ending_name(enum ending ending);
 
@@ -34,6 +34,9 @@ COP_MESSAGE(supervision, {
     char why[STORY_WHY_BYTES];
     char restarted_with[STORY_LIST_BYTES];    /* names, with ", " between them */
 });
+
+/* [any thread] How it ended, in a few words for a column; returns its kind. */
+enum ending story_explain(const cop_reason *reason, char why[STORY_WHY_BYTES]);
 
 void story_sink(const cop_log_event *event, void *context);
 

@@ -8,15 +8,19 @@
  *
  * The top restarts the database and whole subsystems, some 10 times a day.  When it gives up
  * there is nobody left, so it has more patience, 30 restarts in a minute: enough for a day
- * on which every request meets a fault, yet a database that can't be opened at all, where one
- * attempt follows the other at once, is noticed within milliseconds. */
+ * on which every request meets a fault.  The database has a budget of its own: each attempt to
+ * open it waits twice as long as the one before, so that a disk which is away for some seconds is
+ * waited for, and after ten attempts in a minute it is really broken and all ends.
+ *
+ * At closing time NotificationService is let finish: receipts that wait are sent first. */
 #include "tree.h"
 
 static const cop_supervisor PaymentSupervisor, DonationSupervisor, NotificationSupervisor;
 
 static const cop_child_spec app_children[] = {
     /* infrastructure */
-    COP_CHILD_SERVER(DatabasePool),
+    COP_CHILD_SERVER(DatabasePool, .backoff = { .initial_ms = 100, .max_ms = 5000 },
+                     .budget = COP_MAX_RESTARTS(10, 60)),
     /* subsystems, each of which may die without those before it */
     COP_CHILD_SUPERVISOR(PaymentSupervisor),
     COP_CHILD_SUPERVISOR(DonationSupervisor),
@@ -55,7 +59,7 @@ static const cop_supervisor DonationSupervisor = {
 
 /* Notifications: nothing depends on them. */
 static const cop_child_spec notification_children[] = {
-    COP_CHILD_SERVER(NotificationService),
+    COP_CHILD_SERVER(NotificationService, .drain_ms = 5000),
 };
 static const cop_supervisor NotificationSupervisor = {
     .name = "NotificationSupervisor",

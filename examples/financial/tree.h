@@ -7,6 +7,9 @@
 
 #include <coppice/coppice.h>
 
+/* The most that a server or a payment may have from cop_alloc; a leak ends it there. */
+enum { WORKER_MEMORY = 256 * 1024 };
+
 extern const cop_supervisor FinancialApp_Supervisor;
 
 extern const cop_gen_server DatabasePool;           /* database_pool.c */

@@ -19,7 +19,8 @@
  * The function has its own copy of the argument: when its caller is killed, or waits no longer, the
  * function runs on (nothing can stop it safely), and what it has at hand must stay valid.  What the
  * argument points to is not copied and must outlive the function: it must not lie on the
- * caller's stack nor come from cop_alloc.
+ * caller's stack nor come from cop_alloc, and if the caller is to release it at its end it is lent
+ * (cop_blocking_lend).
  *
  * On a blocking thread the code is in no process: cop_self is none, only what is marked [any
  * thread] may be called, and errno is that thread's.  A fault, an abort or a failed assert there
@@ -76,6 +77,22 @@ int cop_blocking(cop_blocking_function *function, void *argument, size_t argumen
  * at its end.  It must not wait.  NULL: nothing to give back. */
 int cop_blocking_within(cop_blocking_function *function, void *argument, size_t argument_size,
                         int64_t timeout_ms, cop_cleanup *discard);
+
+/* [process] [may block] As cop_blocking, for timeout_ms at most, with something of the caller's
+ * that the function uses: a database connection, a descriptor.  `lent` is what cop_defer or
+ * cop_own_fd returned for it.  If the caller ends or waits no longer while the function runs, what
+ * is lent is not its own any more: the action is done on the blocking thread when the function has
+ * returned, [any thread] as all there, and a crash in it ends the node.  At any other moment the
+ * thing is and stays the caller's.
+ * After COP_ETIMEOUT the caller cannot know, so it ends, or makes itself another one.
+ *
+ *     connection->close = cop_defer(close_database, connection->database);
+ *     ...
+ *     struct query query = { connection->database, .id = id };
+ *     int error = cop_blocking_lend(run_query, &query, sizeof query, 1000, connection->close);
+ *     if (error < 0) cop_raise("the database: %s", cop_error_text(error)); */
+int cop_blocking_lend(cop_blocking_function *function, void *argument, size_t argument_size,
+                      int64_t timeout_ms, cop_deferred *lent);
 
 #ifdef __cplusplus
 }

@@ -4,8 +4,10 @@
  * however it ends.  cop_defer names an action to run at that moment: close a descriptor, finish a
  * database handle.  Actions run newest first, before any link or monitor hears of the death; a
  * crash inside one is contained and the rest still runs.  io.h has the ready-made ones for
- * descriptors and streams; a mutex (mutex.h) and a running blocking function (blocking.h) are
- * deferred actions, too.  OTP has heaps and ports for this; C needs it said.
+ * descriptors and streams, cop_own_buffer is the one for shared bytes; a mutex (mutex.h) and a
+ * running blocking function (blocking.h) are deferred actions, too.  After them go, in this
+ * order, its timers and messages, its name, its dictionary and its memory: an action may use them
+ * all.  OTP has heaps and ports for this; C needs it said.
  *
  * Threads.  [process] all of it; a block must be freed by the process that owns it,
  * and other processes must not use it after that one has ended. */
@@ -46,7 +48,9 @@ typedef void cop_cleanup(void *argument);
 typedef struct cop_deferred cop_deferred;
 
 /* [process] Runs action(argument) when the process ends, newest first, in the process
- * (cop_self holds).  The action must not wait: a receive in it ends that action. */
+ * (cop_self holds).  The action must not wait: a receive in it ends that action.  Without memory
+ * for it, or beyond max_memory, it runs at once and the process ends: what it is to give back is
+ * never left behind. */
 cop_deferred *cop_defer(cop_cleanup *action, void *argument);
 
 /* [process] Takes an action off again; with run, runs it now. */
@@ -63,6 +67,11 @@ cop_buffer *cop_buffer_ref(cop_buffer *buffer);
 void cop_buffer_unref(cop_buffer *buffer);   /* NULL is accepted */
 const void *cop_buffer_bytes(const cop_buffer *buffer);
 size_t cop_buffer_size(const cop_buffer *buffer);
+
+/* [process] The caller's reference belongs to the process from now on: it is given back when the
+ * process ends, however it ends, in its turn among what was deferred.  cop_undefer(handle, true)
+ * gives it back now; cop_undefer(handle, false) leaves it to the caller, to send on for example. */
+cop_deferred *cop_own_buffer(cop_buffer *buffer);
 
 /* For COP_MESSAGE_WITH: the drop function of a message whose only field is a
  * `cop_buffer *`. */

@@ -25,6 +25,7 @@
 #include <coppice/blocking.h>
 
 #include "../base/assert.h"
+#include "memory.h"
 #include "node.h"
 #include "wait.h"
 
@@ -35,6 +36,8 @@ struct job {
     struct process *process;
     cop_blocking_function *function;
     cop_cleanup *discard;              /* or NULL */
+    cop_cleanup *release;              /* of what the caller has lent and left behind, or NULL */
+    void *lent;
     void *argument;                    /* the copy, or the caller's */
     enum job_state state;
     _Atomic bool done;                 /* DONE; for the caller to wait on */
@@ -44,6 +47,7 @@ struct job {
 /* A process's hold on its job, in its own memory. */
 struct call {
     struct job *job;
+    cop_deferred *lent;                /* or NULL */
     bool taken;                        /* the result is the caller's */
 };
 
@@ -150,6 +154,8 @@ static void run_abandoned(struct job *job)
     pthread_mutex_unlock(&pool.lock);
     if (job->discard != NULL)
         call_out(job->discard, job->argument);
+    if (job->release != NULL)
+        call_out(job->release, job->lent);
     free(job);
     pthread_mutex_lock(&pool.lock);
 }
@@ -233,6 +239,7 @@ static struct job *job_new(cop_blocking_function *function, void *argument, size
     job->process = copi_self();
     job->function = function;
     job->discard = discard;
+    job->release = NULL;
     job->argument = size == 0 ? argument : memcpy(job->copy, argument, size);
     job->state = JOB_QUEUED;
     atomic_init(&job->done, false);
@@ -274,6 +281,15 @@ static void discard_and_free(struct job *job)
     cop_undefer(rest, true);
 }
 
+/* The function goes on alone, with what it was lent.  With the lock held. */
+static void abandon(struct call *call)
+{
+    struct job *job = call->job;
+    job->state = JOB_ABANDONED;
+    if (call->lent != NULL)
+        job->release = copi_deferred_action(call->lent, &job->lent);
+}
+
 /* The caller has done with its call, or is done for. */
 static void hang_up(void *argument)
 {
@@ -282,13 +298,15 @@ static void hang_up(void *argument)
     if (job == NULL)
         return;
     lock();
-    call->job = NULL;
     enum job_state state = job->state;
     if (state == JOB_QUEUED)
         take_out(job);
     else if (state == JOB_RUNNING)
-        job->state = JOB_ABANDONED;
+        abandon(call);
+    call->job = NULL;
     unlock();
+    if (state == JOB_RUNNING && call->lent != NULL)
+        cop_undefer(call->lent, false);
     COP_ASSERT(state != JOB_ABANDONED && (state == JOB_DONE || !call->taken));
     if (state == JOB_QUEUED || call->taken)
         free(job);
@@ -314,8 +332,8 @@ static int run_call(struct call *call, int64_t timeout_ms)
     return atomic_load(&job->done) ? COP_OK : COP_ETIMEOUT;
 }
 
-int cop_blocking_within(cop_blocking_function *function, void *argument, size_t argument_size,
-                        int64_t timeout_ms, cop_cleanup *discard)
+static int call_function(cop_blocking_function *function, void *argument, size_t argument_size,
+                         int64_t timeout_ms, cop_cleanup *discard, cop_deferred *lent)
 {
     struct process *self = copi_self_checked("cop_blocking");
     if (self->flags & PROCESS_DYING)
@@ -326,6 +344,7 @@ int cop_blocking_within(cop_blocking_function *function, void *argument, size_t 
     if (copi_node.options.deterministic)
         cop_yield();
     struct call *call = cop_alloc(sizeof *call);
+    call->lent = lent;
     cop_deferred *deferred = cop_defer(hang_up, call);
     copi_enter(copi_scheduler);
     call->job = job_new(function, argument, argument_size, discard);
@@ -343,7 +362,21 @@ int cop_blocking_within(cop_blocking_function *function, void *argument, size_t 
 
 int cop_blocking(cop_blocking_function *function, void *argument, size_t argument_size)
 {
-    return cop_blocking_within(function, argument, argument_size, COP_INFINITY, NULL);
+    return call_function(function, argument, argument_size, COP_INFINITY, NULL, NULL);
+}
+
+int cop_blocking_within(cop_blocking_function *function, void *argument, size_t argument_size,
+                        int64_t timeout_ms, cop_cleanup *discard)
+{
+    return call_function(function, argument, argument_size, timeout_ms, discard, NULL);
+}
+
+int cop_blocking_lend(cop_blocking_function *function, void *argument, size_t argument_size,
+                      int64_t timeout_ms, cop_deferred *lent)
+{
+    void *thing;
+    copi_deferred_action(lent, &thing);                 /* a wrong one ends the caller here */
+    return call_function(function, argument, argument_size, timeout_ms, NULL, lent);
 }
 
 /* ---- the end of the node --------------------------------------------------------------- */

@@ -159,14 +159,13 @@ uint32_t copi_limit_excess(const struct limits *limits)
 }
 
 /* What a dying process does to clean up is not hindered. */
-void copi_limit_memory(struct process *process, size_t more)
+bool copi_limit_allows(struct process *process, size_t more)
 {
     const struct limits *limits = copi_limits(process);
     size_t used = copi_arena_used(process->arena);
     if (limits->max_memory == 0 || (process->flags & PROCESS_DYING) != 0)
-        return;
-    if (used > limits->max_memory || more > limits->max_memory - used)
-        cop_raise("enomem: max_memory");
+        return true;
+    return used <= limits->max_memory && more <= limits->max_memory - used;
 }
 
 /* ---- sending --------------------------------------------------------------------------- */

@@ -93,8 +93,8 @@ void copi_limit_room_wanted(struct process *process, struct signal *signal);
 /* How many messages are too many now, of those that may be dropped when they are the oldest. */
 uint32_t copi_limit_excess(const struct limits *limits);
 
-/* Ends the process, which has a record, if it may not have that much more memory. */
-void copi_limit_memory(struct process *process, size_t more);
+/* Whether the process, which has a record, may have that much more memory. */
+bool copi_limit_allows(struct process *process, size_t more);
 
 /* At the end: lets all go on who wait. */
 void copi_limits_end(struct process *process);

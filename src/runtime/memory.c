@@ -19,17 +19,30 @@ static void check_block(struct process *self, const void *block, const char *fun
         cop_raise("badarg: %s: no block of this process, or freed already", function);
 }
 
-void *cop_realloc(void *block, size_t size)
+static bool is_allowed(struct process *self, const void *block, size_t size)
 {
-    struct process *self = copi_self_checked("cop_alloc");
-    check_block(self, block, "cop_realloc");
-    if (copi_limits(self) != NULL && size > copi_arena_size(block))
-        copi_limit_memory(self, size - copi_arena_size(block));
+    return copi_limits(self) == NULL || size <= copi_arena_size(block) ||
+           copi_limit_allows(self, size - copi_arena_size(block));
+}
+
+/* NULL without memory. */
+static void *resize(struct process *self, void *block, size_t size)
+{
     copi_enter(copi_scheduler);
     void *result = block == NULL
                        ? copi_arena_alloc(&self->arena, copi_slab(), size)
                        : copi_arena_realloc(&self->arena, copi_slab(), block, size);
     copi_leave(copi_scheduler);
+    return result;
+}
+
+void *cop_realloc(void *block, size_t size)
+{
+    struct process *self = copi_self_checked("cop_alloc");
+    check_block(self, block, "cop_realloc");
+    if (!is_allowed(self, block, size))
+        cop_raise("enomem: max_memory");
+    void *result = resize(self, block, size);
     if (result == NULL)
         copi_exit(&copi_reason_enomem);
     return result;
@@ -71,7 +84,14 @@ struct cop_deferred {
 cop_deferred *cop_defer(cop_cleanup *action, void *argument)
 {
     struct process *self = copi_self_checked("cop_defer");
-    cop_deferred *deferred = cop_alloc(sizeof *deferred);
+    bool allowed = is_allowed(self, NULL, sizeof(cop_deferred));
+    cop_deferred *deferred = allowed ? resize(self, NULL, sizeof *deferred) : NULL;
+    if (deferred == NULL) {
+        action(argument);                /* the newest, so the first */
+        if (!allowed)
+            cop_raise("enomem: max_memory");
+        copi_exit(&copi_reason_enomem);
+    }
     deferred->action = action;
     deferred->argument = argument;
     deferred->older = self->deferred;
@@ -101,6 +121,13 @@ void cop_undefer(cop_deferred *deferred, bool run)
     cop_free(deferred);
     if (run)
         action(argument);
+}
+
+cop_cleanup *copi_deferred_action(cop_deferred *deferred, void **ret_argument)
+{
+    check_block(copi_self(), deferred, "cop_blocking_lend");
+    *ret_argument = deferred->argument;
+    return deferred->action;
 }
 
 void copi_deferred_run(struct process *process)
@@ -151,6 +178,16 @@ const void *cop_buffer_bytes(const cop_buffer *buffer)
 size_t cop_buffer_size(const cop_buffer *buffer)
 {
     return buffer->size;
+}
+
+static void unref(void *buffer)
+{
+    cop_buffer_unref(buffer);
+}
+
+cop_deferred *cop_own_buffer(cop_buffer *buffer)
+{
+    return cop_defer(unref, buffer);
 }
 
 void cop_buffer_drop(void *payload)

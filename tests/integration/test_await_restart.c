@@ -4,21 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker.h"
+#include "top.h"
 
 static struct worker a, b;
-
-static cop_pid top_pid;
-
-#define TOP cop_to("top")
-
-static void start_top(const cop_supervisor *supervisor)
-{
-    cop_started started = cop_supervisor_start_link(supervisor, .name = "top");
-    top_pid = started.pid;
-    ck_assert_int_eq(started.error, COP_OK);
-    trace("--");
-}
 
 static void start_a(const cop_backoff *backoff, int64_t ready_ms)
 {

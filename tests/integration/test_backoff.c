@@ -4,35 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker.h"
+#include "top.h"
 
 static struct worker a, b, c;
-
-static cop_pid top_pid;
-
-#define TOP cop_to("top")
-#define UNLIMITED .intensity = COP_UNLIMITED_RESTARTS
-
-static void start_top(const cop_supervisor *supervisor)
-{
-    cop_started started = cop_supervisor_start_link(supervisor, .name = "top");
-    top_pid = started.pid;
-    ck_assert_int_eq(started.error, COP_OK);
-    trace("--");
-}
-
-static void crash(const char *name)
-{
-    worker_raise(name, "bad");
-    settle();
-}
-
-/* At that time. */
-static void crash_at(int ms, const char *name)
-{
-    wait_until(ms);
-    worker_raise(name, "bad");
-}
 
 /* Kills it and returns when it runs again. */
 static void kill_and_await(const char *name)

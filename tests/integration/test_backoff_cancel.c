@@ -3,35 +3,9 @@
 
 #include <stdlib.h>
 
-#include "worker.h"
+#include "top.h"
 
 static struct worker a, b, c, d;
-
-static cop_pid top_pid;
-
-#define TOP cop_to("top")
-#define UNLIMITED .intensity = COP_UNLIMITED_RESTARTS
-
-static void start_top(const cop_supervisor *supervisor)
-{
-    cop_started started = cop_supervisor_start_link(supervisor, .name = "top");
-    top_pid = started.pid;
-    ck_assert_int_eq(started.error, COP_OK);
-    trace("--");
-}
-
-static void crash(const char *name)
-{
-    worker_raise(name, "bad");
-    settle();
-}
-
-/* At that time. */
-static void crash_at(int ms, const char *name)
-{
-    wait_until(ms);
-    worker_raise(name, "bad");
-}
 
 static int64_t restart_in_ms(const char *id)
 {
@@ -373,7 +347,6 @@ START_TEST(when_the_child_that_a_group_waits_for_is_terminated_the_others_start)
                  "children: c up, b down, a up; 3 specs, 2 active, 0 supervisors, 3 workers\n");
 }
 END_TEST
-
 
 /* ---- the suite --------------------------------------------------------------------- */
 

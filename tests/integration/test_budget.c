@@ -4,42 +4,9 @@
 
 #include <stdlib.h>
 
-#include "worker.h"
+#include "top.h"
 
 static struct worker a, b;
-
-static cop_pid top_pid;
-
-#define TOP cop_to("top")
-
-static void start_top(const cop_supervisor *supervisor)
-{
-    cop_started started = cop_supervisor_start_link(supervisor, .name = "top");
-    top_pid = started.pid;
-    ck_assert_int_eq(started.error, COP_OK);
-    trace("--");
-}
-
-static void crash(const char *name)
-{
-    worker_raise(name, "bad");
-    settle();
-}
-
-static void crash_at(int ms, const char *name)
-{
-    wait_until(ms);
-    worker_raise(name, "bad");
-}
-
-#define CRASHES(time_, name_, n_, next_)                                                 \
-    time_ ": " name_ "." n_ " is gone\n"                                                 \
-    time_ ": report: child_terminated " name_ ": error:bad\n"                            \
-    time_ ": " name_ "." next_ " starts\n"                                               \
-    time_ ": report: " name_ " restarted: error:bad; " name_ "\n"
-#define CRASHES_FOR_GOOD(time_, name_, n_)                                               \
-    time_ ": " name_ "." n_ " is gone\n"                                                 \
-    time_ ": report: child_terminated " name_ ": error:bad\n"
 
 /* ---- giving up --------------------------------------------------------------------- */
 

@@ -3,31 +3,9 @@
 
 #include <stdlib.h>
 
-#include "worker.h"
+#include "top.h"
 
 static struct worker a, b;
-
-static cop_pid top_pid;
-
-#define TOP cop_to("top")
-
-static void start_top(const cop_supervisor *supervisor)
-{
-    cop_started started = cop_supervisor_start_link(supervisor, .name = "top");
-    top_pid = started.pid;
-    ck_assert_int_eq(started.error, COP_OK);
-    trace("--");
-}
-
-static void crash(const char *name)
-{
-    worker_raise(name, "bad");
-    settle();
-}
-
-#define CRASHES_FOR_GOOD(time_, name_, n_)                                               \
-    time_ ": " name_ "." n_ " is gone\n"                                                 \
-    time_ ": report: child_terminated " name_ ": error:bad\n"
 
 /* ---- the cause --------------------------------------------------------------------- */
 
@@ -196,7 +174,6 @@ START_TEST(the_log_says_because_of_what)
                  "because of high:low:a:error:bad\n");
 }
 END_TEST
-
 
 /* ---- the suite --------------------------------------------------------------------- */
 

@@ -5,43 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker.h"
+#include "top.h"
 
 static struct worker a, b, c;
-
-static cop_pid top_pid;
-
-static void start_top(const cop_dynamic_supervisor *supervisor)
-{
-    cop_started started = cop_dynamic_supervisor_start_link(supervisor, .name = "top");
-    top_pid = started.pid;
-    ck_assert_int_eq(started.error, COP_OK);
-}
-
-static void end_top(void)
-{
-    cop_exit_process(top_pid, COP_SHUTDOWN);
-    trace_end("top", top_pid);
-}
-
-#define TOP cop_to("top")
-
-/* Starts a child that is there then. */
-static cop_pid add(const cop_child_spec *spec)
-{
-    cop_started started = cop_dynamic_supervisor_start_child(TOP, spec);
-    ck_assert_int_eq(started.error, COP_OK);
-    return started.pid;
-}
-
-#define ADD(worker_, ...) add(&(cop_child_spec)WORKER(worker_, __VA_ARGS__))
 
 /* ---- start ------------------------------------------------------------------------- */
 
 static void starts_on_demand(void *argument)
 {
     (void)argument;
-    start_top(&(cop_dynamic_supervisor){ 0 });
+    start_dynamic_top(&(cop_dynamic_supervisor){ 0 });
     trace_children(TOP);
     ADD(a);
     b.starts = "i";
@@ -72,7 +45,7 @@ END_TEST
 static void is_asked_wrongly(void *argument)
 {
     (void)argument;
-    start_top(&(cop_dynamic_supervisor){ 0 });
+    start_dynamic_top(&(cop_dynamic_supervisor){ 0 });
     trace_started("NULL", cop_dynamic_supervisor_start_child(TOP, NULL));
     trace_started("no start", cop_dynamic_supervisor_start_child(TOP, &(cop_child_spec){ 0 }));
     trace_started("significant", cop_dynamic_supervisor_start_child(TOP, &(cop_child_spec)WORKER(
@@ -151,7 +124,7 @@ END_TEST
 static void restarts_some(void *argument)
 {
     (void)argument;
-    start_top(&(cop_dynamic_supervisor){ .intensity = COP_MAX_RESTARTS(10, 5) });
+    start_dynamic_top(&(cop_dynamic_supervisor){ .intensity = COP_MAX_RESTARTS(10, 5) });
     ADD(a);
     ADD(b, .restart = COP_TRANSIENT);
     ADD(c, .restart = COP_TEMPORARY);
@@ -189,7 +162,7 @@ END_TEST
 static void gives_up(void *argument)
 {
     (void)argument;
-    start_top(&(cop_dynamic_supervisor){ .intensity = COP_MAX_RESTARTS(2, 5) });
+    start_dynamic_top(&(cop_dynamic_supervisor){ .intensity = COP_MAX_RESTARTS(2, 5) });
     cop_ref end = cop_monitor("top");
     a.starts = "oe";
     ADD(a);
@@ -216,7 +189,7 @@ END_TEST
 static void ignores_or_fails_again(void *argument)
 {
     (void)argument;
-    start_top(&(cop_dynamic_supervisor){ 0 });
+    start_dynamic_top(&(cop_dynamic_supervisor){ 0 });
     a.starts = "oi";
     b.starts = "oeo";
     ADD(a);
@@ -255,7 +228,7 @@ END_TEST
 static void loops(void *argument)
 {
     (void)argument;
-    start_top(&(cop_dynamic_supervisor){ .max_children = 2,
+    start_dynamic_top(&(cop_dynamic_supervisor){ .max_children = 2,
                                          .intensity = COP_MAX_RESTARTS(UINT32_MAX, 1) });
     a.starts = "oe";
     cop_pid old = ADD(a);
@@ -305,7 +278,7 @@ static void starts_from_template(void *argument)
     static const cop_child_spec template_ = {
         .id = "counter", .start = cop_child_function, .module = (const void *)counts_down,
         .argument = &by_default, .argument_size = sizeof by_default };
-    start_top(&(cop_dynamic_supervisor){ .template_ = &template_ });
+    start_dynamic_top(&(cop_dynamic_supervisor){ .template_ = &template_ });
     int left = 3;
     cop_started three = cop_dynamic_supervisor_start_from(TOP, &left, sizeof left);
     ck_assert_int_eq(three.error, COP_OK);
@@ -360,7 +333,7 @@ static void measures(enum cop_restart restart, const void *argument, size_t size
 {
     enum { COUNT = 512 };
     const cop_child_spec template_ = { .start = start_measured, .restart = restart };
-    start_top(&(cop_dynamic_supervisor){ .template_ = &template_ });
+    start_dynamic_top(&(cop_dynamic_supervisor){ .template_ = &template_ });
     size_t before = memory_after(1, argument, size);
     size_t after = memory_after(COUNT, argument, size);
     ck_assert_uint_le(after - before, COUNT * (bytes + 2 * sizeof(void *)));

@@ -6,43 +6,16 @@
 #include <string.h>
 
 #include "node.h"
-#include "worker.h"
+#include "top.h"
 
 static struct worker a, b, c, d;
-
-static cop_pid top_pid;
-
-static void start_top(const cop_dynamic_supervisor *supervisor)
-{
-    cop_started started = cop_dynamic_supervisor_start_link(supervisor, .name = "top");
-    top_pid = started.pid;
-    ck_assert_int_eq(started.error, COP_OK);
-}
-
-static void end_top(void)
-{
-    cop_exit_process(top_pid, COP_SHUTDOWN);
-    trace_end("top", top_pid);
-}
-
-#define TOP cop_to("top")
-
-/* Starts a child that is there then. */
-static cop_pid add(const cop_child_spec *spec)
-{
-    cop_started started = cop_dynamic_supervisor_start_child(TOP, spec);
-    ck_assert_int_eq(started.error, COP_OK);
-    return started.pid;
-}
-
-#define ADD(worker_, ...) add(&(cop_child_spec)WORKER(worker_, __VA_ARGS__))
 
 /* ---- stop -------------------------------------------------------------------------- */
 
 static void terminates_one(void *argument)
 {
     (void)argument;
-    start_top(&(cop_dynamic_supervisor){ 0 });
+    start_dynamic_top(&(cop_dynamic_supervisor){ 0 });
     a.traps = b.traps = true;
     b.lingers_ms = 400;
     cop_pid first = ADD(a);
@@ -95,7 +68,7 @@ static cop_pid add_worker(struct worker *worker, cop_shutdown shutdown)
 static void stops_in_parallel(void *argument)
 {
     (void)argument;
-    start_top(&(cop_dynamic_supervisor){ 0 });
+    start_dynamic_top(&(cop_dynamic_supervisor){ 0 });
     a.traps = b.traps = c.traps = true;
     a.lingers_ms = 200;
     b.lingers_ms = COP_INFINITY;
@@ -128,7 +101,7 @@ END_TEST
 static void all_die_at_once(void *argument)
 {
     (void)argument;
-    start_top(&(cop_dynamic_supervisor){ .intensity = COP_MAX_RESTARTS(0, 5) });
+    start_dynamic_top(&(cop_dynamic_supervisor){ .intensity = COP_MAX_RESTARTS(0, 5) });
     cop_pid pids[4] = { ADD(a), ADD(b, .restart = COP_TRANSIENT), ADD(c), ADD(d) };
     cop_exit_process(top_pid, COP_SHUTDOWN);
     cop_exit_process(pids[0], COP_SHUTDOWN);
@@ -153,7 +126,7 @@ END_TEST
 static void has_naughty_children(void *argument)
 {
     (void)argument;
-    start_top(&(cop_dynamic_supervisor){ 0 });
+    start_dynamic_top(&(cop_dynamic_supervisor){ 0 });
     a.unlinks = b.unlinks = true;
     ADD(a);
     ADD(b);
@@ -175,7 +148,7 @@ END_TEST
 static void is_killed(void *argument)
 {
     (void)argument;
-    start_top(&(cop_dynamic_supervisor){ 0 });
+    start_dynamic_top(&(cop_dynamic_supervisor){ 0 });
     for (int i = 0; i < 100; i++) add_worker(&a, (cop_shutdown){ 0 });
     cop_exit_process(top_pid, COP_KILL);
     settle();
@@ -206,7 +179,7 @@ static void stops_many(void *argument)
     int children = *(int *)argument;
     const cop_child_spec template_ = { .start = start_idle, .restart = COP_TEMPORARY };
     for (int round = 0; round < ROUNDS; round++) {
-        start_top(&(cop_dynamic_supervisor){ .template_ = &template_ });
+        start_dynamic_top(&(cop_dynamic_supervisor){ .template_ = &template_ });
         for (int i = 0; i < children; i++)
             ck_assert_int_eq(cop_dynamic_supervisor_start_from(TOP, NULL, 0).error, COP_OK);
         ck_assert_uint_eq(cop_process_count(), (size_t)children + 2);
@@ -245,7 +218,7 @@ static void serves_clients(void *argument)
     cop_ref ends[CLIENTS];
     cop_trap_exit(true);
     const cop_child_spec template_ = { .start = start_idle };
-    start_top(&(cop_dynamic_supervisor){ .template_ = &template_,
+    start_dynamic_top(&(cop_dynamic_supervisor){ .template_ = &template_,
                                          .intensity = COP_MAX_RESTARTS(UINT32_MAX, 1) });
     for (unsigned long i = 0; i < CLIENTS; i++)
         cop_spawn_monitor(client, &(unsigned long){ i + 1 }, sizeof i, &ends[i]);

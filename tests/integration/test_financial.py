@@ -143,12 +143,27 @@ def the_day_holds_while_about_one_request_in_fifty_crashes(directory):
     crashes = number_of("all", out.split("Crashes by kind")[1])
     assert 120 <= crashes <= 350, f"{crashes} crashes"
     for kind in ("error exit", "null write", "failed assert", "abort", "division by zero",
-                 "runaway recursion"):
+                 "runaway recursion", "out of memory"):
         assert number_of(kind, out) > 5, f"too few by {kind}"
     for supervisor in ("FinancialApp.Supervisor", "PaymentSupervisor", "DonationSupervisor",
                        "NotificationSupervisor"):
         assert number_of(supervisor, out) > 0, f"{supervisor} restarted nothing"
     assert number_of("found already written", out) > 0, "no worker crashed after its write"
+
+
+@case
+def the_last_crash_of_each_component_is_in_the_summary(directory):
+    story, summary = run_eventful_day(directory).split("Last crash of each\n")
+    crashes = summary.split("\n\n", maxsplit=1)[0].splitlines()
+    who = [line[9:32].strip() for line in crashes]
+    equal(len(who), len(set(who)), f"components that are named once in {crashes}")
+    for line in crashes:
+        if line[9:32].strip() != "ledger connection":
+            contains(story, line[:50].rstrip())     # when, who, why, as it was told
+    for name, message in (("PaymentProcessor", "process_invoice"),
+                          ("DonationWorker", "book_donation"),
+                          ("NotificationService", "send_receipt")):
+        assert re.search(rf" {name} .*handling {message}", summary), f"{name} in {crashes}"
 
 
 @case
@@ -158,6 +173,7 @@ def without_faults_nothing_crashes(directory):
     equal(number_of("all", out.split("Crashes by kind")[1]), 0, "crashes")
     equal(number_of("all", out.split("Restarts by supervisor")[1]), 0, "restarts")
     equal(number_of("sent again", out), 0, "sent again")
+    assert "Last crash" not in out
     equal(number_of("receipts sent", out), len(read_input(day)), "receipts")
 
 
@@ -177,7 +193,8 @@ def requests_that_all_come_in_the_same_second_hold(directory):
     check_day(directory, day, "--faults", 0.02)
 
 
-CRASH = "(null write|error: no answer|failed assert|abort|division by zero|runaway recursion)"
+CRASH = ("(null write|error: no answer|failed assert|abort|division by zero|runaway recursion|"
+         "out of memory)")
 STORY = [
     rf"a payment's task +{CRASH} +not restarted, tried again",
     rf"PaymentProcessor +{CRASH} +restarted alone",
@@ -393,6 +410,61 @@ def an_interrupted_day_ends_in_order(directory):
         assert set(entries) <= set(read_input(day)), "an entry that nobody asked for"
         assert HOLDS not in out
         equal(list(directory.glob("l.db-*")), [], "files beside the ledger")
+
+
+@case
+def a_database_that_has_gone_is_waited_for_and_then_ends_the_day(directory):
+    process = start(directory, "--input", make_day(directory, 5000), "--ledger", "l.db",
+                    "--faults", 1, "--pace", SLOW)
+    for line in process.stdout:
+        if " 10%" in line:
+            break
+    (directory / "l.db").unlink()
+    out, err = process.communicate()
+    equal((process.returncode, err),
+          (1, "financial: l.db: unable to open database file\n"), f"the outcome of\n{out}")
+    failure = r"\d\d:\d\d:\d\d DatabasePool +error: the ledger: unable to open database file +"
+    tries = re.findall(failure + "could not be started$", out, re.MULTILINE)
+    equal(len(tries), 10, "attempts to open it")
+    assert re.search(failure + "once too often, FinancialApp.Supervisor gives up", out), out
+    contains(out, "the tree gave up")
+
+
+def node_of(guardian):
+    """The pid of the node that the guardian has started."""
+    children = pathlib.Path(f"/proc/{guardian.pid}/task/{guardian.pid}/children")
+    return int(children.read_text(encoding="ascii"))
+
+
+@case
+def under_a_guardian_the_day_holds_although_its_node_is_killed(directory):
+    day = make_day(directory, 2000)
+    process = start(directory, "--input", day, "--ledger", "l.db", "--faults", 0.1, "--pace", 4,
+                    "--guardian")
+    for line in process.stdout:
+        if " 30%" in line:
+            break
+    os.kill(node_of(process), signal.SIGKILL)
+    out, err = process.communicate()
+    equal(process.returncode, 0, "the status")
+    contains(err, "ended by SIGKILL: restart 1 of 3")
+    contains(out, "restart 1: the last node ended by signal 9")
+    contains(out, HOLDS)
+    equal(read_ledger(directory / "l.db"), read_input(day), "the ledger")
+    kept = number_of("found already written", out)
+    assert kept >= 0.25 * len(read_input(day)), f"{kept} entries were kept"
+
+
+@case
+def an_interrupted_day_under_a_guardian_ends_in_order(directory):
+    process = start(directory, "--input", make_day(directory, 5000), "--pace", SLOW, "--guardian")
+    for line in process.stdout:
+        if " 10%" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate()
+    equal((process.returncode, err), (128 + signal.SIGTERM, ""), f"the outcome of\n{out}")
+    contains(out, "stopped; those inside were served")
 
 
 @case

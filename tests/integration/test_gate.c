@@ -4,48 +4,14 @@
 
 #include <stdlib.h>
 
-#include "worker.h"
-
-static struct worker a, b, c, d;
-
-static cop_pid top_pid;
-
-#define TOP cop_to("top")
-
-/* The story's usual group: b gets ready 50 ms after its start, and must within 100; at first all
- * runs.  Lines so far are forgotten. */
-static const cop_child_spec children[] = { WORKER(a), WORKER(b, .ready_ms = 100), WORKER(c),
-                                           WORKER(d) };
-
-static void start_with(const cop_supervisor *supervisor)
-{
-    b.ready_ms = AT_ONCE;
-    cop_started started = cop_supervisor_start_link(supervisor, .name = "top");
-    ck_assert_int_eq(started.error, COP_OK);
-    top_pid = started.pid;
-    b.ready_ms = 50;
-    settle();
-    trace_reset();
-}
-
-static void start_top(enum cop_strategy strategy)
-{
-    start_with(&(cop_supervisor){ .strategy = strategy, .intensity = COP_MAX_RESTARTS(3, 5),
-                                  COP_CHILDREN(children) });
-}
-
-static void crash_at(int ms, const char *name)
-{
-    wait_until(ms);
-    worker_raise(name, "bad");
-}
+#include "gate.h"
 
 /* ---- who waits --------------------------------------------------------------------- */
 
 static void rest_waits(void *argument)
 {
     (void)argument;
-    start_top(COP_REST_FOR_ONE);
+    start_group(COP_REST_FOR_ONE);
     crash_at(10, "b");
     wait_until(20);
     trace_children(TOP);
@@ -76,7 +42,7 @@ END_TEST
 static void all_wait(void *argument)
 {
     (void)argument;
-    start_top(COP_ONE_FOR_ALL);
+    start_group(COP_ONE_FOR_ALL);
     crash_at(10, "d");
     wait_until(1000);
 }
@@ -146,7 +112,7 @@ END_TEST
 static void dies_again(void *argument)
 {
     (void)argument;
-    start_top(COP_REST_FOR_ONE);
+    start_group(COP_REST_FOR_ONE);
     crash_at(10, "b");
     crash_at(40, "b");
     wait_until(1000);
@@ -169,7 +135,7 @@ END_TEST
 static void is_too_slow(void *argument)
 {
     (void)argument;
-    start_top(COP_REST_FOR_ONE);
+    start_group(COP_REST_FOR_ONE);
     cop_ref end = cop_monitor(top_pid);
     b.ready_ms = 0;
     crash_at(10, "b");
@@ -200,7 +166,7 @@ END_TEST
 static void is_terminated(void *argument)
 {
     (void)argument;
-    start_top(COP_REST_FOR_ONE);
+    start_group(COP_REST_FOR_ONE);
     crash_at(10, "b");
     wait_until(30);
     trace_error("terminate b", cop_supervisor_terminate_child(TOP, "b"));
@@ -284,7 +250,7 @@ END_TEST
 static void is_stopped(void *argument)
 {
     (void)argument;
-    start_top(COP_REST_FOR_ONE);
+    start_group(COP_REST_FOR_ONE);
     crash_at(10, "b");
     wait_until(30);
     trace_error("stop", cop_supervisor_stop(TOP, COP_SHUTDOWN));
@@ -304,7 +270,7 @@ END_TEST
 static void older_one_dies(void *argument)
 {
     (void)argument;
-    start_top(COP_REST_FOR_ONE);
+    start_group(COP_REST_FOR_ONE);
     crash_at(10, "b");
     crash_at(40, "a");
     wait_until(1000);
@@ -330,7 +296,7 @@ static void ignores(void *argument)
 {
     (void)argument;
     b.starts = "oi";
-    start_top(COP_REST_FOR_ONE);
+    start_group(COP_REST_FOR_ONE);
     crash_at(10, "b");
     wait_until(1000);
 }
@@ -352,7 +318,7 @@ static void one_that_waited_fails(void *argument)
 {
     (void)argument;
     c.starts = "oeo";
-    start_top(COP_REST_FOR_ONE);
+    start_group(COP_REST_FOR_ONE);
     crash_at(10, "b");
     wait_until(1000);
 }

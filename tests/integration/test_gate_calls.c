@@ -4,41 +4,7 @@
 
 #include <stdlib.h>
 
-#include "worker.h"
-
-static struct worker a, b, c, d;
-
-static cop_pid top_pid;
-
-#define TOP cop_to("top")
-
-/* The story's usual group: b gets ready 50 ms after its start, and must within 100; at first all
- * runs.  Lines so far are forgotten. */
-static const cop_child_spec children[] = { WORKER(a), WORKER(b, .ready_ms = 100), WORKER(c),
-                                           WORKER(d) };
-
-static void start_with(const cop_supervisor *supervisor)
-{
-    b.ready_ms = AT_ONCE;
-    cop_started started = cop_supervisor_start_link(supervisor, .name = "top");
-    ck_assert_int_eq(started.error, COP_OK);
-    top_pid = started.pid;
-    b.ready_ms = 50;
-    settle();
-    trace_reset();
-}
-
-static void start_top(enum cop_strategy strategy)
-{
-    start_with(&(cop_supervisor){ .strategy = strategy, .intensity = COP_MAX_RESTARTS(3, 5),
-                                  COP_CHILDREN(children) });
-}
-
-static void crash_at(int ms, const char *name)
-{
-    wait_until(ms);
-    worker_raise(name, "bad");
-}
+#include "gate.h"
 
 /* b's first crash, at 10. */
 #define B_CRASHES                                                                        \
@@ -54,7 +20,7 @@ static void crash_at(int ms, const char *name)
 static void calls(void *argument)
 {
     (void)argument;
-    start_top(COP_REST_FOR_ONE);
+    start_group(COP_REST_FOR_ONE);
     crash_at(10, "b");
     wait_until(20);
     trace_started("restart c", cop_supervisor_restart_child(TOP, "c"));
@@ -87,7 +53,7 @@ static struct worker e;
 
 static void asks_for_more(const cop_backoff *backoff)
 {
-    start_top(COP_REST_FOR_ONE);
+    start_group(COP_REST_FOR_ONE);
     crash_at(10, "b");
     wait_until(20);
     const cop_child_spec spec = WORKER(e, .backoff = *backoff);
@@ -307,7 +273,6 @@ START_TEST(a_supervisor_can_be_killed_while_it_stops_a_group)
                             "20: a.1 is gone\n");
 }
 END_TEST
-
 
 /* ---- the suite --------------------------------------------------------------------- */
 

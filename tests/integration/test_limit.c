@@ -6,19 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect_story.h"
 #include "node.h"
 #include "runtime/limit.h"
 #include "trace.h"
 #include "watch.h"
 
 COP_MESSAGE(note, { int n; });
-
-static void expect_story(cop_function *story, const char *expected)
-{
-    trace_reset();
-    ck_assert_int_eq(run_node(story, NULL), 0);
-    trace_expect(expected);
-}
 
 static cop_pid start(cop_function *function, size_t limit, enum cop_when_full when_full)
 {

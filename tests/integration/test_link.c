@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "expect_story.h"
 #include "node.h"
 #include "runtime/mailbox.h"
 #include "runtime/scheduler.h"
@@ -15,13 +16,6 @@ COP_MESSAGE(go, COP_EMPTY);
 COP_MESSAGE(link_to, { cop_pid pid; });
 COP_MESSAGE(unlink_from, { cop_pid pid; });
 COP_MESSAGE(end_with, { char reason[16]; });
-
-static void expect_story(cop_function *story, const char *expected)
-{
-    trace_reset();
-    ck_assert_int_eq(run_node(story, NULL), 0);
-    trace_expect(expected);
-}
 
 static void waits(void *argument)
 {

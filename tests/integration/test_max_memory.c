@@ -3,18 +3,11 @@
 
 #include <stdlib.h>
 
-#include "node.h"
+#include "expect_story.h"
 #include "trace.h"
 #include "watch.h"
 
 COP_CALL(ask, { int n; }, { int n; });
-
-static void expect_story(cop_function *story, const char *expected)
-{
-    trace_reset();
-    ck_assert_int_eq(run_node(story, NULL), 0);
-    trace_expect(expected);
-}
 
 static void ends(void *argument)
 {

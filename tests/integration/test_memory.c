@@ -6,19 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "node.h"
+#include "expect_story.h"
 #include "trace.h"
 #include "watch.h"
 #include "ways_to_crash.h"
 
 COP_MESSAGE(go, COP_EMPTY);
-
-static void expect_story(cop_function *story, const char *expected)
-{
-    trace_reset();
-    ck_assert_int_eq(run_node(story, NULL), 0);
-    trace_expect(expected);
-}
 
 /* ---- memory -------------------------------------------------------------------------- */
 

@@ -359,7 +359,9 @@ static void sends_parcels(void *argument)
     cop_sleep(20);
     cop_buffer *empty = cop_buffer_new(NULL, 0);
     ck_assert_uint_eq(cop_buffer_size(empty), 0);
-    cop_buffer_unref(empty);
+    cop_undefer(cop_own_buffer(cop_buffer_ref(empty)), true);
+    cop_undefer(cop_own_buffer(empty), false);
+    cop_own_buffer(empty);
 }
 
 START_TEST(a_buffer_is_shared_and_goes_with_its_last_reference)

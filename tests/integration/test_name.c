@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect_story.h"
 #include "node.h"
 #include "trace.h"
 #include "watch.h"
@@ -13,13 +14,6 @@
 
 COP_MESSAGE(go, COP_EMPTY);
 COP_MESSAGE(note, { int n; });
-
-static void expect_story(cop_function *story, const char *expected)
-{
-    trace_reset();
-    ck_assert_int_eq(run_node(story, NULL), 0);
-    trace_expect(expected);
-}
 
 static void is_named(void *argument)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "expect_story.h"
 #include "node.h"
 #include "runtime/scheduler.h"
 #include "trace.h"
@@ -17,13 +18,6 @@
 
 COP_MESSAGE(go, COP_EMPTY);
 COP_MESSAGE(note, { int n; });
-
-static void expect_story(cop_function *story, const char *expected)
-{
-    trace_reset();
-    ck_assert_int_eq(run_node(story, NULL), 0);
-    trace_expect(expected);
-}
 
 static void returns(void *argument)
 {

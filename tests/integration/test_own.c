@@ -141,6 +141,31 @@ START_TEST(what_is_owned_can_be_closed_before_or_given_up)
 }
 END_TEST
 
+/* The record of what it owns is memory, too. */
+static void owns_with_no_memory_left(void *argument)
+{
+    (void)argument;
+    cop_alloc(100);
+    cop_limit_memory(100);
+    fds[0] = eventfd(0, 0);
+    cop_own_fd(fds[0]);
+    trace("goes on");
+}
+
+static void watches_no_memory_left(void *argument)
+{
+    (void)argument;
+    trace_end_of("owner", owns_with_no_memory_left, NULL);
+    trace("%d", is_open(fds[0]));
+}
+
+START_TEST(what_cannot_be_owned_for_lack_of_memory_is_closed_at_once)
+{
+    expect_story_on(_i, watches_no_memory_left, "owner down: error:enomem: max_memory\n"
+                                                "0\n");
+}
+END_TEST
+
 COP_MESSAGE_WITH(connection, { int fd; }, cop_fd_drop);
 
 static void takes_one(void *argument)
@@ -188,6 +213,7 @@ static Suite *own_suite(void)
         tests, owned_descriptors_are_closed_newest_first_at_any_end_and_before_anybody_hears, 0, 2);
     tcase_add_loop_test(tests, owned_streams_are_written_out_and_closed, 0, 2);
     tcase_add_loop_test(tests, what_is_owned_can_be_closed_before_or_given_up, 0, 2);
+    tcase_add_loop_test(tests, what_cannot_be_owned_for_lack_of_memory_is_closed_at_once, 0, 2);
     tcase_add_loop_test(tests, a_descriptor_on_its_way_is_the_receivers_or_closed, 0, 2);
     suite_add_tcase(suite, tests);
     return suite;

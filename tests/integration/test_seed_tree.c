@@ -41,14 +41,14 @@ static void sink(const cop_log_event *event, void *context)
           cop_reason_text(event->reason), event->child, text);
 }
 
-/* Ends a process and waits until every supervisor has done what there is to do: no virtual time
- * passes while anybody can run. */
+/* Ends a process and waits until every supervisor has done what there is to do, the database's
+ * restart included, which waits for 100 ms. */
 static void end(const char *name, const char *reason)
 {
     cop_pid pid = cop_whereis(name);
     ck_assert_msg(!cop_pid_is_none(pid), "%s does not run", name);
     cop_exit_process(pid, cop_reason_atom(reason));
-    cop_sleep(1);
+    cop_sleep(200);
     ck_assert_msg(!cop_is_alive(pid), "%s survived", name);
 }
 
@@ -85,7 +85,7 @@ static void expect_story(void (*story)(void), const char *expected)
     int lock;
     ck_assert_ptr_nonnull(mkdtemp(directory));
     snprintf(path, sizeof path, "%s/ledger.db", directory);
-    ck_assert_msg(ledger_create(path, &lock, why) == 0, "%s", why);
+    ck_assert_msg(ledger_create(path, false, &lock, why) == 0, "%s", why);
     database_pool_use(path);
 
     trace_reset();

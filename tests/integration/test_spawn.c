@@ -6,19 +6,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "expect_story.h"
 #include "node.h"
 #include "trace.h"
 #include "watch.h"
 
 COP_MESSAGE(go, COP_EMPTY);
 COP_MESSAGE(note, { int n; });
-
-static void expect_story(cop_function *story, const char *expected)
-{
-    trace_reset();
-    ck_assert_int_eq(run_node(story, NULL), 0);
-    trace_expect(expected);
-}
 
 static void returns(void *argument)
 {

@@ -5,27 +5,9 @@
 #include <string.h>
 
 #include "node.h"
-#include "worker.h"
+#include "top.h"
 
 static struct worker a, b, c, d;
-
-/* A supervisor named "top", and its death in order. */
-static cop_pid top_pid;
-
-static void start_top(const cop_supervisor *supervisor)
-{
-    cop_started started = cop_supervisor_start_link(supervisor, .name = "top");
-    top_pid = started.pid;
-    trace_started("top", started);
-}
-
-static void end_top(void)
-{
-    cop_exit_process(top_pid, COP_SHUTDOWN);
-    trace_end("top", top_pid);
-}
-
-#define TOP cop_to("top")
 
 /* ---- start and end ----------------------------------------------------------------- */
 
@@ -34,7 +16,7 @@ static void starts_and_stops(void *argument)
     (void)argument;
     static const cop_child_spec children[] = { WORKER(a), WORKER(b), WORKER(c) };
     a.traps = b.traps = c.traps = true;
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     end_top();
     ck_assert_uint_eq(cop_process_count(), 1);
 }
@@ -58,7 +40,7 @@ END_TEST
 static void starts_empty(void *argument)
 {
     (void)argument;
-    start_top(&(cop_supervisor){ 0 });
+    try_top(&(cop_supervisor){ 0 });
     trace_children(TOP);
     end_top();
 }
@@ -77,7 +59,7 @@ static void second_fails(void *argument)
     static const cop_child_spec children[] = { WORKER(a), WORKER(b), WORKER(c), WORKER(d) };
     a.traps = b.traps = true;
     c.starts = "e";
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     ck_assert(!is_up("top"));
     ck_assert_uint_eq(cop_process_count(), 1);
     ck_assert_uint_eq(cop_mailbox_length(), 0);
@@ -103,7 +85,7 @@ static void some_ignore(void *argument)
     static const cop_child_spec children[] = {
         WORKER(a), WORKER(b), WORKER(c, .restart = COP_TEMPORARY) };
     a.starts = c.starts = "i";
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     trace_children(TOP);
     end_top();
 }
@@ -209,7 +191,7 @@ END_TEST
 static void starts_twice(void *argument)
 {
     (void)argument;
-    start_top(&(cop_supervisor){ 0 });
+    try_top(&(cop_supervisor){ 0 });
     cop_started again = cop_supervisor_start_link(&(cop_supervisor){ .name = "top" });
     ck_assert(cop_pid_equal(again.pid, cop_whereis("top")));
     trace_started("again", again);
@@ -241,7 +223,7 @@ static void starts_plain_children(void *argument)
           .argument = "words", .argument_size = 6 },
         COP_CHILD_SUPERVISOR(inner),
     };
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     ck_assert(is_up("inner"));
     trace_children(TOP);
     end_top();
@@ -265,7 +247,7 @@ static void parent(void *reason)
     static const cop_child_spec children[] = { WORKER(a), WORKER(b) };
     a.traps = b.traps = true;
     cop_trap_exit(true);
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     cop_exit(cop_reason_atom(reason));
 }
 
@@ -293,7 +275,7 @@ static void is_stopped(void *argument)
 {
     (void)argument;
     static const cop_child_spec children[] = { WORKER(a), WORKER(b) };
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     trace_error("stop", cop_supervisor_stop(TOP, cop_reason_atom("enough")));
     trace_error("stop again", cop_supervisor_stop(TOP, COP_SHUTDOWN));
 }
@@ -315,7 +297,7 @@ static void is_killed(void *argument)
     (void)argument;
     static const cop_child_spec children[] = { WORKER(a), WORKER(b) };
     b.traps = true;
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     cop_ref end = cop_monitor(top_pid);
     cop_exit_process(top_pid, COP_KILL);
     trace_down("top", end);
@@ -338,7 +320,7 @@ END_TEST
 /* A child that hangs when it is to stop, and how long that takes. */
 static void stops_within(const cop_child_spec *spec)
 {
-    start_top(&(cop_supervisor){ .children = spec, .child_count = 1 });
+    try_top(&(cop_supervisor){ .children = spec, .child_count = 1 });
     int64_t start_ms = cop_now_ms();
     end_top();
     trace("after %lld ms", (long long)(cop_now_ms() - start_ms));
@@ -411,7 +393,7 @@ static void stop_oddly(enum cop_restart restart, const char *last_words)
 {
     a.last_words = last_words;
     const cop_child_spec children[] = { WORKER(a, .restart = restart) };
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     trace_error("stop", cop_supervisor_stop(TOP, COP_SHUTDOWN));
 }
 
@@ -451,7 +433,7 @@ static void has_a_naughty_child(void *argument)
     (void)argument;
     static const cop_child_spec children[] = { WORKER(a), WORKER(b) };
     a.unlinks = true;
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     trace_error("terminate", cop_supervisor_terminate_child(TOP, "a"));
     trace_started("restart", cop_supervisor_restart_child(TOP, "a"));
     worker_kill("a");
@@ -484,7 +466,7 @@ static void all_die_at_once(void *argument)
     (void)argument;
     static const cop_child_spec children[] = {
         WORKER(a), WORKER(b, .restart = COP_TRANSIENT), WORKER(c), WORKER(d) };
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     cop_exit_process(top_pid, COP_SHUTDOWN);
     cop_exit_process(cop_whereis("a"), COP_SHUTDOWN);
     cop_exit_process(cop_whereis("b"), cop_reason_tuple("shutdown", cop_reason_atom("x")));

@@ -6,27 +6,9 @@
 #include <string.h>
 
 #include "node.h"
-#include "worker.h"
+#include "top.h"
 
 static struct worker a, b, c, d;
-
-/* A supervisor named "top", and its death in order. */
-static cop_pid top_pid;
-
-static void start_top(const cop_supervisor *supervisor)
-{
-    cop_started started = cop_supervisor_start_link(supervisor, .name = "top");
-    top_pid = started.pid;
-    trace_started("top", started);
-}
-
-static void end_top(void)
-{
-    cop_exit_process(top_pid, COP_SHUTDOWN);
-    trace_end("top", top_pid);
-}
-
-#define TOP cop_to("top")
 
 static void plain_child(void *argument)
 {
@@ -43,7 +25,7 @@ static void adds_children(void *argument)
 {
     (void)argument;
     static const cop_child_spec children[] = { WORKER(a) };
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     c.starts = "e";
     d.starts = "i";
     trace_started("b", cop_supervisor_start_child(TOP, &(cop_child_spec)WORKER(b)));
@@ -78,7 +60,7 @@ END_TEST
 static void adds_wrong_children(void *argument)
 {
     (void)argument;
-    start_top(&(cop_supervisor){ 0 });
+    try_top(&(cop_supervisor){ 0 });
     trace_started("NULL", cop_supervisor_start_child(TOP, NULL));
     trace_started("no id", cop_supervisor_start_child(TOP, &(cop_child_spec){
                                .start = worker_start }));
@@ -125,7 +107,7 @@ static void adder(void *argument)
 static void adds_copies(void *argument)
 {
     (void)argument;
-    start_top(&(cop_supervisor){ 0 });
+    try_top(&(cop_supervisor){ 0 });
     cop_spawn(adder, NULL, 0);
     settle();
     trace_error("terminate", cop_supervisor_terminate_child(TOP, "copied"));
@@ -149,7 +131,7 @@ static void lives_its_life(void *argument)
 {
     (void)argument;
     static const cop_child_spec children[] = { WORKER(a) };
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     trace_error("delete", cop_supervisor_delete_child(TOP, "a"));
     trace_started("restart", cop_supervisor_restart_child(TOP, "a"));
     trace_error("terminate", cop_supervisor_terminate_child(TOP, "a"));
@@ -198,7 +180,7 @@ static void terminates_a_temporary(void *argument)
 {
     (void)argument;
     static const cop_child_spec children[] = { WORKER(a, .restart = COP_TEMPORARY) };
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     trace_error("terminate", cop_supervisor_terminate_child(TOP, "a"));
     trace_error("terminate", cop_supervisor_terminate_child(TOP, "a"));
     end_top();
@@ -240,7 +222,7 @@ static void shows_specs(void *argument)
         WORKER(a), COP_CHILD_SUPERVISOR(inner),
         WORKER(b, .restart = COP_TRANSIENT, .shutdown = COP_BRUTAL_KILL, .significant = true),
         WORKER(c, .restart = COP_TEMPORARY, .shutdown = COP_SHUTDOWN_MS(70)) };
-    start_top(&(cop_supervisor){ .auto_shutdown = COP_ALL_SIGNIFICANT, COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ .auto_shutdown = COP_ALL_SIGNIFICANT, COP_CHILDREN(children) });
     trace_spec("a");
     trace_spec("inner");
     trace_spec("b");
@@ -296,7 +278,7 @@ static void asks_strangely(void *argument)
     (void)argument;
     static const cop_child_spec children[] = { WORKER(a) };
     a.traps = true;
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     cop_send("top", strange, 0);
     settle();
     trace_error("call", cop_call("top", NULL, strange, 0));
@@ -326,7 +308,7 @@ static void outlives_its_caller(void *argument)
 {
     (void)argument;
     a.starts = "s";
-    start_top(&(cop_supervisor){ 0 });
+    try_top(&(cop_supervisor){ 0 });
     cop_pid caller = cop_spawn(impatient, NULL, 0);
     cop_sleep(5);
     cop_exit_process(caller, COP_KILL);
@@ -350,7 +332,7 @@ static void makes_progress(void *argument)
     (void)argument;
     static const cop_child_spec children[] = { WORKER(a) };
     trace_progress(true);
-    start_top(&(cop_supervisor){ COP_CHILDREN(children) });
+    try_top(&(cop_supervisor){ COP_CHILDREN(children) });
     worker_raise("a", "bad luck");
     settle();
     trace_started("b", cop_supervisor_start_child(TOP, &(cop_child_spec)WORKER(b)));
@@ -395,7 +377,7 @@ static void churns(void *argument)
 {
     (void)argument;
     enum { CHILDREN = 400 };
-    start_top(&(cop_supervisor){ 0 });
+    try_top(&(cop_supervisor){ 0 });
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < CHILDREN; i++) {
             char id[32];

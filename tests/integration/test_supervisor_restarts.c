@@ -5,34 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker.h"
-
-static struct worker a, b, c, d;
-
-static cop_pid top_pid;
-
-static void start_top(const cop_supervisor *supervisor)
-{
-    cop_started started = cop_supervisor_start_link(supervisor, .name = "top");
-    top_pid = started.pid;
-    ck_assert_int_eq(started.error, COP_OK);
-    trace("--");
-}
-
-static void start_abc(enum cop_strategy strategy)
-{
-    static const cop_child_spec children[] = { WORKER(a), WORKER(b), WORKER(c) };
-    start_top(&(cop_supervisor){ .strategy = strategy, COP_CHILDREN(children) });
-}
-
-static void raise_in(const char *name)
-{
-    worker_raise(name, "failed");
-    settle();
-}
-
-#define TOP cop_to("top")
-#define ABC_START "a.1 starts\nb.1 starts\nc.1 starts\n--\n"
+#include "abc.h"
 
 /* ---- restart types ----------------------------------------------------------------- */
 

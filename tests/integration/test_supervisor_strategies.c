@@ -5,41 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker.h"
+#include "abc.h"
 
-static struct worker a, b, c, d;
-
-static cop_pid top_pid;
-
-static void start_top(const cop_supervisor *supervisor)
-{
-    cop_started started = cop_supervisor_start_link(supervisor, .name = "top");
-    top_pid = started.pid;
-    ck_assert_int_eq(started.error, COP_OK);
-    trace("--");
-}
-
-static void end_top(void)
+static void end_story(void)
 {
     trace("--");
-    cop_exit_process(top_pid, COP_SHUTDOWN);
-    trace_end("top", top_pid);
+    end_top();
 }
-
-static void start_abc(enum cop_strategy strategy)
-{
-    static const cop_child_spec children[] = { WORKER(a), WORKER(b), WORKER(c) };
-    start_top(&(cop_supervisor){ .strategy = strategy, COP_CHILDREN(children) });
-}
-
-static void raise_in(const char *name)
-{
-    worker_raise(name, "failed");
-    settle();
-}
-
-#define TOP cop_to("top")
-#define ABC_START "a.1 starts\nb.1 starts\nc.1 starts\n--\n"
 
 /* ---- the three strategies ---------------------------------------------------------- */
 
@@ -48,7 +20,7 @@ static void one_for_one(void *argument)
     (void)argument;
     start_abc(COP_ONE_FOR_ONE);
     raise_in("b");
-    end_top();
+    end_story();
 }
 
 START_TEST(one_for_one_restarts_the_child_that_crashed_and_no_other)
@@ -72,7 +44,7 @@ static void rest_for_one(void *argument)
     raise_in("b");
     trace("--");
     raise_in("c");
-    end_top();
+    end_story();
 }
 
 START_TEST(rest_for_one_restarts_the_child_and_those_started_after_it)
@@ -101,7 +73,7 @@ static void one_for_all(void *argument)
     (void)argument;
     start_abc(COP_ONE_FOR_ALL);
     raise_in("b");
-    end_top();
+    end_story();
 }
 
 START_TEST(one_for_all_stops_the_others_youngest_first_and_starts_all_again)

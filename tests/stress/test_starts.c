@@ -3,17 +3,11 @@
 
 #include <stdlib.h>
 
+#include "name_race.h"
 #include "node.h"
 #include "trace.h"
 
 COP_MESSAGE(go, COP_EMPTY);
-
-static void becomes_ready(void *argument)
-{
-    (void)argument;
-    cop_init_ack();
-    cop_receive_type(go, COP_INFINITY);
-}
 
 static void acks_about_now(void *argument)
 {
@@ -99,41 +93,11 @@ START_TEST(a_failed_start_ends_its_linked_starter_each_time)
 }
 END_TEST
 
-COP_MESSAGE(race_result, { int error; cop_pid pid; });
-
-static void races(void *argument)
-{
-    const cop_pid *judge = argument;
-    cop_started started = cop_start(becomes_ready, &(cop_start_options){ .name = "prize" });
-    ck_assert_ptr_null(started.reason);
-    ck_assert_uint_eq(cop_mailbox_length(), 0);
-    cop_send(*judge, race_result, .error = started.error, .pid = started.pid);
-}
-
-/* All look for the name before the first process has it; so all but one of the processes meet
- * it themselves. */
-static void judge_of_race(void *argument)
-{
-    (void)argument;
-    enum { RACERS = 5 };
-    cop_pid self = cop_self();
-    for (int i = 0; i < RACERS; i++) cop_spawn(races, &self, sizeof self);
-    int won = 0;
-    for (int i = 0; i < RACERS; i++) {
-        const race_result *result = cop_expect(cop_receive(COP_INFINITY), race_result);
-        if (result->error == COP_OK) won++;
-        else ck_assert_int_eq(result->error, COP_EALREADY_STARTED);
-        ck_assert(cop_pid_equal(result->pid, cop_whereis("prize")));
-    }
-    ck_assert_int_eq(won, 1);
-    trace("one won");
-}
-
 START_TEST(one_of_many_wins_the_name)
 {
     for (int i = 0; i < 50; i++) {
         trace_reset();
-        ck_assert_int_eq(run_node_threads(judge_of_race, NULL, 4), 0);
+        ck_assert_int_eq(run_node_threads(race_for_a_name, NULL, 4), 0);
         trace_expect("one won\n");
     }
 }

@@ -24,7 +24,8 @@ endif
 # (vm.mmap_rnd_bits of 32); without randomisation, where that is allowed, they get them.
 STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: all run test test-asan test-tsan test-otp bench crash-matrix soak-crashes tidy clean help
+.PHONY: all run test test-asan test-tsan test-otp bench count-instructions renew-instructions \
+	crash-matrix soak-crashes tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
 	@tools/setup.sh build $(SETUP)
@@ -59,6 +60,14 @@ bench: ## all benchmarks on one and on two scheduler threads
 	@for case in $$(build/bin/bench list); do \
 	    for schedulers in 1 2; do build/bin/bench $$schedulers $$case || exit 1; done; \
 	done
+
+count-instructions: ## instructions of the commonest operations, counted by valgrind
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build count-instructions
+
+renew-instructions: ## the same, and keep them as what `make test` compares with
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build renew-instructions
 
 crash-matrix: ## every kind of crash beside 1,000 busy siblings: what came of it, what it left
 	@tools/setup.sh build $(SETUP)

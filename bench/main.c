@@ -17,7 +17,7 @@ static const struct {
 } cases[] = {
     { "spawn_exit", case_spawn_exit, "1,000,000 processes started and ended" },
     { "idle_plain", case_idle_plain, "memory of 1,000,000 processes that wait in a receive" },
-    { "idle_handler", case_idle_handler, "memory of 1,000,000 that wait as handlers, no stack" },
+    { "idle_handler", case_idle_handler, "memory of 1,000,000 idle handlers, without a stack" },
     { "idle_gen_server", case_idle_gen_server, "memory of 1,000,000 idle gen_servers" },
     { "idle_supervised", case_idle_supervised, "the same under one dynamic supervisor" },
     { "pingpong", case_pingpong, "1,000,000 round trips between two processes" },

@@ -1,4 +1,4 @@
-/* registry.c - looking names up and registering them: the runtime's names, and a registry's keys. */
+/* registry.c - looking up and registering names and the keys of a registry. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -24,6 +24,7 @@ python3          command -v python3
 check            pkg-config --exists check
 libsqlite3-dev   pkg-config --exists sqlite3
 libdw-dev        pkg-config --exists libdw
+valgrind         command -v valgrind
 END
     test -z "${OTP:-}" || echo 'erlang-base      command -v erlc'
     case "${CC:-}" in

@@ -33,5 +33,6 @@ void case_tasks(void);              /* task.c */
 void case_timers(void);             /* timer.c */
 void case_timers_fire(void);
 void case_registry(void);           /* registry.c */
+void case_latency(void);            /* latency.c */
 
 #endif

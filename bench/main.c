@@ -35,9 +35,9 @@ static const struct {
     { "rest_for_one", case_rest_for_one, "a crash that restarts the last 500 of 1,000 children" },
     { "dyn_start_c1", case_dyn_start_c1, "200,000 dynamic children, by 1 client" },
     { "dyn_start_c8", case_dyn_start_c8, "the same by 8 clients" },
-    { "dyn_start_part_c1", case_dyn_start_part_c1, "the same by 1 client, a supervisor a scheduler" },
+    { "dyn_start_part_c1", case_dyn_start_part_c1, "the same, a supervisor a scheduler" },
     { "dyn_start_part_c8", case_dyn_start_part_c8, "the same by 8 clients" },
-    { "dyn_stop", case_dyn_stop, "the end of a supervisor with 20,000 and 100,000 children" },
+    { "dyn_stop", case_dyn_stop, "a supervisor with 20,000 and 100,000 children stops" },
     { "tree_start", case_tree_start, "a tree of 10,000 workers and 111 supervisors, up and down" },
     { "tasks", case_tasks, "100,000 tasks, awaited in three ways" },
     { "timers", case_timers, "1,000,000 timers set and cancelled" },
@@ -46,6 +46,7 @@ static const struct {
     { "selective", case_selective, "calls and receives past 10,000 other messages" },
     { "payload", case_payload, "bytes in messages, shared and copied" },
     { "skynet", case_skynet, "1,000,000 processes that add their numbers up" },
+    { "latency", case_latency, "calls beside idle, saturated and hogged schedulers" },
 };
 enum { CASES = sizeof cases / sizeof *cases };
 

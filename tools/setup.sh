@@ -5,7 +5,8 @@
 #     tools/setup.sh DIRECTORY [OPTION...]  and makes DIRECTORY ready for ninja, with those
 #                                           Meson options; CC is honoured
 #
-# With OTP set, Erlang/OTP is one of the packages: only `make test-otp` needs it.
+# With OTP set, Erlang/OTP is one of the packages: only `make test-otp` needs it.  With PEERS set,
+# so are those that `make bench-peers` compares with.
 #
 # Where it cannot install (not Debian, neither root nor sudo) it names what is missing and stops
 # with status 1.  With everything there it does nothing and needs no network.
@@ -26,7 +27,12 @@ libsqlite3-dev   pkg-config --exists sqlite3
 libdw-dev        pkg-config --exists libdw
 valgrind         command -v valgrind
 END
-    test -z "${OTP:-}" || echo 'erlang-base      command -v erlc'
+    test -z "${OTP:-}${PEERS:-}" || echo 'erlang-base      command -v erlc'
+    test -z "${PEERS:-}" || cat <<'END'
+elixir           command -v elixirc
+golang-go        command -v go
+libcaf-dev       test -e /usr/include/caf/all.hpp
+END
     case "${CC:-}" in
     *clang*)
         echo 'clang            command -v clang'

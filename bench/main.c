@@ -1,4 +1,4 @@
-/* main.c - the benchmark program: `bench list`, `bench SCHEDULERS CASE`. */
+/* main.c - the benchmark program: `bench list`, `bench SCHEDULERS CASE`, `bench growth`. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <coppice/coppice.h>
 
 #include "cases.h"
+#include "growth.h"
 
 static const struct {
     const char *name;
@@ -54,11 +55,20 @@ static int usage(FILE *file, int status)
 {
     fprintf(file, "usage: bench list\n"
                   "       bench SCHEDULERS CASE\n"
+                  "       bench growth\n"
                   "Runs one case and prints a line for each figure: name, value, unit, operations\n"
-                  "in one repetition, separated by tabs.  The spread goes to stderr.\n\n");
+                  "in one repetition, separated by tabs.  The spread goes to stderr.\n"
+                  "`growth` shows what each of 1,000, 100,000 and 1,000,000 things costs, and\n"
+                  "fails if that grows with their number.\n\n");
     for (int i = 0; i < CASES; i++)
         fprintf(file, "  %-18s %s\n", cases[i].name, cases[i].what);
     return status;
+}
+
+static void run_growth(void *argument)
+{
+    (void)argument;
+    bench_growth();
 }
 
 static void run_case(void *argument)
@@ -76,6 +86,8 @@ static int obey(int count, char **arguments)
     }
     if (count == 2 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0))
         return usage(stdout, 0);
+    if (count == 2 && strcmp(arguments[1], "growth") == 0)
+        return cop_run(run_growth, NULL, &(cop_run_options){ .schedulers = 1 }) == 0 ? 0 : 1;
     if (count != 3)
         return usage(stderr, 2);
     char *end;

@@ -5,7 +5,8 @@
 #     make SETUP=--werror ... more options for meson setup
 #     make TESTS='--suite unit' test    only some tests; options of meson test
 #     make COUNT=100 SEED=7 test-otp    so many random files of each kind, of that seed
-#     make BENCH='--rounds 3 --cases ring,tasks' bench-peers    options of tools/run_benchmarks.py;
+#     make BENCH='--rounds 3 --cases ring,tasks' bench-peers    options of tools/run_benchmarks.py:
+#                                       --table leaves out what the table of ratios does not need,
 #                                       --quick runs a tenth of the work, to see that all of it runs
 #     make ROUNDS=100 crash-matrix      each kind of crash so often
 #     make CRASHES=100000 soak-crashes  so many crashes in a row

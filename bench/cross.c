@@ -9,7 +9,7 @@
 COP_MESSAGE(serve, { cop_pid from; long i; });
 COP_MESSAGE(answer, { long i; });
 COP_MESSAGE(finish, { cop_pid from; });
-COP_MESSAGE(finished, { long thread; });
+COP_MESSAGE(player_left, { long thread; });
 
 static long this_thread(void)
 {
@@ -26,7 +26,7 @@ static void player(void *argument)
         const cop_message *message = cop_receive(COP_INFINITY);
         const serve *ball = cop_get(message, serve);
         if (ball == NULL) {
-            cop_send(cop_expect(message, finish)->from, finished, .thread = this_thread());
+            cop_send(cop_expect(message, finish)->from, player_left, .thread = this_thread());
             return;
         }
         cop_send(ball->from, answer, .i = ball->i);
@@ -70,7 +70,7 @@ static struct figures pingpong_cross(void *context)
     int64_t time = bench_now() - start;
     bench_check(sum == n * (n + 1) / 2);
     cop_send(other, finish, .from = cop_self());
-    long last = cop_receive_type(finished, COP_INFINITY)->thread;
+    long last = cop_receive_type(player_left, COP_INFINITY)->thread;
     bench_check(last == atomic_load(&thread) && last != this_thread());
     return (struct figures){ 1, { { "", bench_rate(n, time), "roundtrips/s", n } } };
 }

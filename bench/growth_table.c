@@ -7,7 +7,7 @@
 
 enum { KEY_SIZE = 32 };
 
-COP_MESSAGE(fired, COP_EMPTY);
+COP_MESSAGE(rang, COP_EMPTY);
 
 void growth_timers(long n)
 {
@@ -15,19 +15,19 @@ void growth_timers(long n)
     cop_ref *timers = cop_alloc((size_t)n * sizeof *timers);
     growth_begin();
     for (long i = 0; i < n; i++)
-        timers[i] = cop_send_after(cop_self(), 600000 + order[i], fired);
+        timers[i] = cop_send_after(cop_self(), 600000 + order[i], rang);
     growth_step("set", n);
     for (long i = 0; i < n; i++)
         bench_check(cop_cancel_timer(timers[order[n - 1 - i]]) >= 0);
     growth_step("cancel", n);
     int64_t due = cop_now_ms() + 1 + n / 500;
     for (long i = 0; i < n; i++)
-        cop_send_after(cop_self(), due - cop_now_ms(), fired);
+        cop_send_after(cop_self(), due - cop_now_ms(), rang);
     while (cop_now_ms() < due)
         ;
     growth_begin();
     for (long i = 0; i < n; i++)
-        bench_check(cop_receive_type(fired, COP_INFINITY) != NULL);
+        bench_check(cop_receive_type(rang, COP_INFINITY) != NULL);
     growth_step("fire", n);
 }
 

@@ -11,7 +11,7 @@ enum { SERVERS = 1000, CALLERS = 10, CALLS = 500, PAIRS_OF_A_SCHEDULER = 20,
 
 COP_CALL(next_value, COP_EMPTY, { long value; });
 COP_MESSAGE(partner, { cop_pid pid; });
-COP_MESSAGE(token, COP_EMPTY);
+COP_MESSAGE(turn, COP_EMPTY);
 
 static atomic_bool stop;
 
@@ -24,10 +24,10 @@ static void work(void *argument)
     (void)argument;
     cop_pid next = cop_receive_type(partner, COP_INFINITY)->pid;
     while (!atomic_load(&stop)) {
-        cop_receive_type(token, COP_INFINITY);
+        cop_receive_type(turn, COP_INFINITY);
         for (int64_t start = bench_now(); bench_now() - start < WORK_NS;)
             ;
-        cop_send(next, token);
+        cop_send(next, turn);
     }
 }
 
@@ -40,7 +40,7 @@ static void start_workers(void)
     for (int i = 0; i < count; i++)
         cop_send(pids[i], partner, .pid = pids[i ^ 1]);
     for (int i = 0; i < count; i += 2)
-        cop_send(pids[i], token);
+        cop_send(pids[i], turn);
 }
 
 static void compute_for_ever(void *argument)

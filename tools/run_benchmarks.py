@@ -2,11 +2,12 @@
 """run_benchmarks.py - runs the benchmarks, here and on the peers, and writes what they measured.
 
     tools/run_benchmarks.py BUILD [--peers erlang,elixir,go,caf] [--cases CASE,...]
-                            [--schedulers 1,2] [--rounds N] [--quick]
+                            [--schedulers 1,2] [--table] [--rounds N] [--quick]
 
 BUILD/bin/bench and bench/peers/*/peer have one interface (bench/peers/README.md).  The cases are
 the outer loop and the runtimes the inner one, so that what is compared runs close together in time.
-Each runs in a fresh program.  Written are
+Each runs in a fresh program.  With --table only what the table of ratios needs (bench/rows.tsv) is
+run: two schedulers, and one where a row says so, in about half the time.  Written are
 
     BUILD/bench.tsv   runtime, figure, value, unit, operations; the median of the rounds; before
                       them, after a #, what was run and on what
@@ -18,6 +19,7 @@ Progress goes to stderr.  Status 1 if a run failed: a wrong count or sum, a cras
 import argparse
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -25,6 +27,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ROOT / "bench/peers"
+ROWS = ROOT / "bench/rows.tsv"
 TWO_SCHEDULERS_ONLY = ("idle_", "pingpong_cross", "dyn_start_part_")
 TIMEOUT_SECONDS = 240
 VERSIONS = {
@@ -77,6 +80,7 @@ def plan(runtimes, options):
     """The runs in order: (case, schedulers, runtime)."""
     wanted = options.cases.split(",") if options.cases else None
     known = list(dict.fromkeys(case for runtime in runtimes for case in runtime.cases))
+    figures = re.split(r"[\t,]", ROWS.read_text(encoding="utf-8"))
     for case in wanted or []:
         if case not in known:
             sys.exit(f"run_benchmarks: no case is called '{case}'")
@@ -86,6 +90,8 @@ def plan(runtimes, options):
                 continue
             for schedulers in options.schedulers.split(","):
                 if schedulers == "1" and case.startswith(TWO_SCHEDULERS_ONLY):
+                    continue
+                if options.table and schedulers == "1" and f"{case}.s1" not in figures:
                     continue
                 for runtime in runtimes:
                     if case in runtime.cases:
@@ -145,6 +151,7 @@ def main():
     parser.add_argument("--peers", default="")
     parser.add_argument("--cases", default="")
     parser.add_argument("--schedulers", default="1,2")
+    parser.add_argument("--table", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()

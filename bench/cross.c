@@ -49,7 +49,7 @@ static cop_pid player_elsewhere(atomic_long *thread)
             return pid;
         cop_exit_process(pid, COP_KILL);
     }
-    bench_check(!"a player on another scheduler");
+    bench_check_named(false, "a player on another scheduler");
     return COP_NO_PID;
 }
 

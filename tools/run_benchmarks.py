@@ -72,6 +72,7 @@ def conditions(runtimes, options):
         if runtime.name in VERSIONS:
             yield f"{runtime.name}: {first_line(VERSIONS[runtime.name])}"
     yield f"rounds: {options.rounds}"
+    yield f"load before: {os.getloadavg()[0]:.1f}"
     if options.quick:
         yield "quick: a tenth of the work, once; the figures mean nothing"
 
@@ -114,8 +115,9 @@ def run_one(case, schedulers, runtime, log):
     return [line.split("\t") for line in run.stdout.splitlines()]
 
 
-def run_all(runs, raw, log):
-    """Runs them; returns the values by (runtime, figure), their units, and how many failed."""
+def run_all(runs, raw, log, write):
+    """Runs them, and calls write(values by (runtime, figure), units) after each, so that what was
+    measured is there when the rest is interrupted; returns how many failed."""
     values, units, failed, start = {}, {}, 0, time.monotonic()
     for number, (case, schedulers, runtime) in enumerate(runs):
         passed = time.monotonic() - start
@@ -132,7 +134,8 @@ def run_all(runs, raw, log):
             raw.flush()
             values.setdefault((runtime.name, figure), []).append(float(value))
             units[runtime.name, figure] = unit, operations
-    return values, units, failed
+        write(values, units)
+    return failed
 
 
 def write_medians(path, said, values, units):
@@ -165,10 +168,19 @@ def main():
     runs = list(plan(runtimes, options))
     with (open(build / "bench.raw", "w", encoding="utf-8") as raw,
           open(build / "bench.log", "w", encoding="utf-8") as log):
-        values, units, failed = run_all(runs, raw, log)
-    write_medians(build / "bench.tsv", conditions(runtimes, options), values, units)
+        said = list(conditions(runtimes, options))
+        failed = run_all(runs, raw, log, lambda values, units:
+                         write_medians(build / "bench.tsv", said, values, units))
     return 1 if failed else 0
 
 
+def main_or_interrupted():
+    try:
+        return main()
+    except KeyboardInterrupt:
+        print("interrupted; what was measured is in bench.tsv", file=sys.stderr)
+        return 1
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_or_interrupted())

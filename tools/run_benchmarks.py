@@ -86,9 +86,7 @@ def plan(runtimes, options):
         if case not in known:
             sys.exit(f"run_benchmarks: no case is called '{case}'")
     for _ in range(options.rounds):
-        for case in known:
-            if wanted and case not in wanted:
-                continue
+        for case in wanted or known:
             for schedulers in options.schedulers.split(","):
                 if schedulers == "1" and case.startswith(TWO_SCHEDULERS_ONLY):
                     continue

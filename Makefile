@@ -58,13 +58,13 @@ test-otp: ## random scenarios and signal histories, on Erlang/OTP and here: they
 	@ninja -C build bin/scenario bin/signals
 	@tools/random_scenarios.py --count $(COUNT) --seed $(SEED)
 
-bench: ## all benchmarks on one and on two scheduler threads, a table (about 6 minutes)
+bench: ## all benchmarks on one and on two scheduler threads, a table (5 to 10 minutes)
 	@tools/setup.sh build $(SETUP)
 	@ninja -C build bin/bench
 	@tools/run_benchmarks.py build $(BENCH)
 	@tools/benchmark_table.py build/bench.tsv
 
-bench-peers: ## the same beside Erlang, Elixir, Go and CAF, with ratios (about 30 minutes a round)
+bench-peers: ## the same beside Erlang, Elixir, Go and CAF, with ratios (about 20 minutes a round)
 	@PEERS=yes tools/setup.sh build $(SETUP)
 	@ninja -C build bin/bench
 	@tools/run_benchmarks.py build --peers erlang,elixir,go,caf $(BENCH)

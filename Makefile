@@ -5,11 +5,15 @@
 #     make SETUP=--werror ... more options for meson setup
 #     make TESTS='--suite unit' test    only some tests; options of meson test
 #     make COUNT=100 SEED=7 test-otp    so many random files of each kind, of that seed
+#     make BENCH='--rounds 3 --cases ring,tasks' bench-peers    options of tools/run_benchmarks.py:
+#                                       --table leaves out what the table of ratios does not need,
+#                                       --quick runs a tenth of the work, to see that all of it runs
 #     make ROUNDS=100 crash-matrix      each kind of crash so often
 #     make CRASHES=100000 soak-crashes  so many crashes in a row
 
 SETUP =
 TESTS =
+BENCH =
 COUNT = 2000
 SEED = 1
 ROUNDS = 1000
@@ -24,7 +28,8 @@ endif
 # (vm.mmap_rnd_bits of 32); without randomisation, where that is allowed, they get them.
 STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: all run test test-asan test-tsan test-aarch64 test-otp bench crash-matrix soak-crashes tidy clean help
+.PHONY: all run test test-asan test-tsan test-aarch64 test-otp bench bench-peers bench-growth \
+	performance count-instructions renew-instructions crash-matrix soak-crashes tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
 	@tools/setup.sh build $(SETUP)
@@ -58,12 +63,33 @@ test-otp: ## random scenarios and signal histories, on Erlang/OTP and here: they
 	@ninja -C build bin/scenario bin/signals
 	@tools/random_scenarios.py --count $(COUNT) --seed $(SEED)
 
-bench: ## all benchmarks on one and on two scheduler threads
+bench: ## all benchmarks on one and on two scheduler threads, a table (5 to 10 minutes)
 	@tools/setup.sh build $(SETUP)
 	@ninja -C build bin/bench
-	@for case in $$(build/bin/bench list); do \
-	    for schedulers in 1 2; do build/bin/bench $$schedulers $$case || exit 1; done; \
-	done
+	@tools/run_benchmarks.py build $(BENCH)
+	@tools/benchmark_table.py build/bench.tsv
+
+bench-peers: ## the same beside Erlang, Elixir, Go and CAF, with ratios (about 20 minutes a round)
+	@PEERS=yes tools/setup.sh build $(SETUP)
+	@ninja -C build bin/bench
+	@tools/run_benchmarks.py build --peers erlang,elixir,go,caf $(BENCH)
+	@tools/benchmark_table.py build/bench.tsv --ratios
+
+bench-growth: ## what each of 1,000, of 100,000 and of 1,000,000 costs: children, names, timers, ...
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build bin/bench
+	@build/bin/bench growth
+
+performance: ## write the table of the last bench-peers into docs/performance.md
+	@tools/benchmark_table.py build/bench.tsv --document docs/performance.md
+
+count-instructions: ## instructions of the commonest operations, counted by valgrind
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build count-instructions
+
+renew-instructions: ## the same, and keep them as what `make test` compares with
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build renew-instructions
 
 crash-matrix: ## every kind of crash beside 1,000 busy siblings: what came of it, what it left
 	@tools/setup.sh build $(SETUP)

@@ -1,64 +1,58 @@
-/* crash.c - crash_sib0: from the crash of a supervised child to its successor's init. */
+/* crash.c - from the crash of a supervised child to its successor's init: alone, among 1,000
+ * siblings, among 100,000 of a dynamic supervisor. */
 #include <stdlib.h>
-
-#include <coppice/coppice.h>
 
 #include "cases.h"
 #include "harness.h"
+#include "victim.h"
 
-COP_MESSAGE(raise_now, COP_EMPTY);
-COP_MESSAGE(fault_now, COP_EMPTY);
-COP_MESSAGE(report_start, COP_EMPTY);
-COP_MESSAGE(child_started, { cop_pid pid; int64_t time; });
+enum { SIBLINGS_OF_A_DYNAMIC = 100000 };
 
-static int *volatile nowhere;
-
-/* t1 is taken as the last thing in init; the message goes out after the supervisor has been
- * acknowledged, so that a kill can't hit a start under way. */
-struct victim { cop_pid owner; int64_t time; };
-
-static cop_next init(void *state, const void *argument)
-{
-    struct victim *victim = state;
-    victim->owner = *(const cop_pid *)argument;
-    victim->time = bench_now();
-    return cop_then_continue(cop_ok(), report_start);
-}
-
-static cop_next handle_continue(void *state, const cop_message *message)
-{
-    struct victim *victim = state;
-    (void)message;
-    cop_send(victim->owner, child_started, .pid = cop_self(), .time = victim->time);
-    return cop_noreply();
-}
-
-static cop_next handle_info(void *state, const cop_message *message)
-{
-    (void)state;
-    if (cop_is(message, fault_now))
-        *nowhere = 1;
-    cop_raise("crash");
-}
-
-static const cop_gen_server victim = {
-    .label = "victim", .state_size = sizeof(struct victim),
-    .init = init, .handle_continue = handle_continue, .handle_info = handle_info,
-};
-
-enum way { WAY_CRASH, WAY_KILL, WAY_SEGV };
 static const char *const names[][3] = { { "crash", "crash.p50", "crash.p99" },
                                         { "kill", "kill.p50", "kill.p99" },
                                         { "segv", "segv.p50", "segv.p99" } };
 
-static void strike(cop_pid pid, enum way way)
+struct place {
+    size_t siblings;
+    bool dynamic;
+    enum way way;
+};
+
+/* ---- the tree ----------------------------------------------------------------------------- */
+
+static cop_pid start_fixed(size_t siblings)
 {
-    switch (way) {
-    case WAY_CRASH: cop_send(pid, raise_now); break;
-    case WAY_KILL: cop_exit_process(pid, COP_KILL); break;
-    case WAY_SEGV: cop_send(pid, fault_now); break;
-    }
+    cop_child_spec *specs = victim_specs(siblings + 1);
+    victim_argument_of(&specs[siblings / 2])->owner = cop_self();
+    const cop_supervisor supervisor = { .intensity = VICTIM_INTENSITY, .children = specs,
+                                        .child_count = siblings + 1 };
+    cop_started top = cop_supervisor_start_link(&supervisor);
+    bench_check(top.error == 0);
+    return top.pid;
 }
+
+static void start_children(cop_pid top, size_t count, cop_pid owner)
+{
+    struct victim_argument argument = { .owner = owner };
+    for (size_t i = 0; i < count; i++)
+        bench_check(cop_dynamic_supervisor_start_from(cop_to(top), &argument,
+                                                      sizeof argument).error == 0);
+}
+
+static cop_pid start_dynamic(size_t siblings)
+{
+    static const cop_child_spec child = COP_CHILD_SERVER(victim);
+    static const cop_dynamic_supervisor supervisor = { .intensity = VICTIM_INTENSITY,
+                                                       .template_ = &child };
+    cop_started top = cop_dynamic_supervisor_start_link(&supervisor);
+    bench_check(top.error == 0);
+    start_children(top.pid, siblings / 2, COP_NO_PID);
+    start_children(top.pid, 1, cop_self());
+    start_children(top.pid, siblings - siblings / 2, COP_NO_PID);
+    return top.pid;
+}
+
+/* ---- the crashes -------------------------------------------------------------------------- */
 
 /* The message of the next child, which must be another process. */
 static child_started await_child(cop_pid before)
@@ -68,43 +62,72 @@ static child_started await_child(cop_pid before)
     return *message;
 }
 
-static struct figures crashes(void *context)
+static int64_t strike_all(enum way way, int64_t *times, long n)
 {
-    enum way way = *(enum way *)context;
-    long n = bench_scale(20000);
-    int64_t *times = malloc((size_t)n * sizeof *times), total = 0;
-    cop_pid self = cop_self();
-    const cop_child_spec children[] = {
-        COP_CHILD_SERVER(victim, .argument = &self, .argument_size = sizeof self),
-    };
-    const cop_supervisor supervisor = {
-        .name = "crash_supervisor", .intensity = COP_MAX_RESTARTS(1000000000, 1),
-        COP_CHILDREN(children),
-    };
-    bench_check(cop_supervisor_start_link(&supervisor).error == 0);
     child_started child = await_child(COP_NO_PID);
+    int64_t total = 0;
     for (long i = 0; i < n; i++) {
         int64_t start = bench_now();
-        strike(child.pid, way);
+        victim_strike(child.pid, way);
         child = await_child(child.pid);
         total += bench_now() - start;
         times[i] = child.time - start;
     }
+    return total;
+}
+
+static struct figures crashes(void *context)
+{
+    const struct place *place = context;
+    long n = bench_scale(place->dynamic ? 2000 : 20000);
+    int64_t *times = malloc((size_t)n * sizeof *times);
+    size_t before = cop_process_count();
+    cop_pid top = place->dynamic ? start_dynamic(place->siblings) : start_fixed(place->siblings);
+    int64_t total = strike_all(place->way, times, n);
     cop_child_counts counts;
-    bench_check(cop_supervisor_count_children(cop_to("crash_supervisor"), &counts) == 0);
-    bench_check(counts.active == 1);
-    bench_check(cop_supervisor_stop(cop_to("crash_supervisor"), COP_NORMAL) == 0);
+    bench_check((place->dynamic ? cop_dynamic_supervisor_count_children(cop_to(top), &counts)
+                                : cop_supervisor_count_children(cop_to(top), &counts)) == 0);
+    bench_check(counts.active == place->siblings + 1);
+    bench_stop(top);
+    bench_await_count(before);
+    const char *const *name = names[place->way];
     struct figures figures = { 3, {
-        { names[way][0], bench_rate(n, total), "restarts/s", n },
-        { names[way][1], bench_percentile(50, times, (size_t)n) / 1000, "us", n },
-        { names[way][2], bench_percentile(99, times, (size_t)n) / 1000, "us", n } } };
+        { name[0], bench_rate(n, total), "restarts/s", n },
+        { name[1], bench_percentile(50, times, (size_t)n) / 1000, "us", n },
+        { name[2], bench_percentile(99, times, (size_t)n) / 1000, "us", n } } };
     free(times);
     return figures;
 }
 
+static void run(const char *name, size_t siblings, bool dynamic, enum way last)
+{
+    struct bench_options options = { .budget_ms = 4000, .cold = true };
+    for (enum way way = WAY_CRASH; way <= last; way++)
+        bench_run(name, options, crashes, &(struct place){ siblings, dynamic, way });
+}
+
 void case_crash_sib0(void)
 {
-    cop_trap_exit(true);     /* the supervisor is linked and ends with each repetition */
-    for (enum way way = WAY_CRASH; way <= WAY_SEGV; way++)
-        bench_run("crash_restart.sib0", (struct bench_options){ .cold = true }, crashes, &way);
+    run("crash_restart.sib0", 0, false, WAY_SEGV);
+}
+
+void case_crash_sib1000(void)
+{
+    run("crash_restart.sib1000", 1000, false, WAY_SEGV);
+}
+
+void case_crash_dyn100k(void)
+{
+    run("crash_restart.dyn100k", (size_t)bench_scale(SIBLINGS_OF_A_DYNAMIC), true, WAY_SEGV);
+}
+
+/* Nothing has to be emptied here between the crashes, so these are the same runs. */
+void case_crash_hist_sib0(void)
+{
+    run("crash_restart_hist.sib0", 0, false, WAY_CRASH);
+}
+
+void case_crash_hist_sib1000(void)
+{
+    run("crash_restart_hist.sib1000", 1000, false, WAY_CRASH);
 }

@@ -79,6 +79,6 @@ static struct figures hundred_callers(void *context)
 
 void case_gen_call(void)
 {
-    bench_run("gen_call", (struct bench_options){ .max = 0 }, one_caller, NULL);
-    bench_run("gen_call", (struct bench_options){ .max = 0 }, hundred_callers, NULL);
+    bench_run("gen_call", BENCH_DEFAULTS, one_caller, NULL);
+    bench_run("gen_call", BENCH_DEFAULTS, hundred_callers, NULL);
 }

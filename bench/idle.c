@@ -53,6 +53,32 @@ void case_idle_plain(void)
     run("idle_memory.plain", start_plain);
 }
 
+/* ---- the same without a stack: it has become a handler --------------------------------- */
+
+static void on_message(void *state, cop_message *message)
+{
+    (void)state;
+    (void)message;
+}
+
+static void serve(void *argument)
+{
+    (void)argument;
+    cop_send(cop_parent(), ready);
+    cop_become(on_message, NULL);
+}
+
+static void start_handler(void)
+{
+    cop_spawn(serve, NULL, 0);
+    bench_check(cop_receive_type(ready, COP_INFINITY) != NULL);
+}
+
+void case_idle_handler(void)
+{
+    run("idle_memory.handler", start_handler);
+}
+
 /* ---- gen_servers, their state a small integer ------------------------------------------ */
 
 static cop_next init(void *state, const void *argument)

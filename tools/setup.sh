@@ -6,7 +6,8 @@
 #                                           Meson options; CC is honoured
 #
 # With OTP set, Erlang/OTP is one of the packages: only `make test-otp` needs it.  With AARCH64 set
-# it is the compilers and libraries for AArch64, and qemu-user: `make test-aarch64`.
+# it is the compilers and libraries for AArch64, and qemu-user: `make test-aarch64`.  With PEERS
+# set, those that `make bench-peers` compares with.
 #
 # Where it cannot install (not Debian, neither root nor sudo) it names what is missing and stops
 # with status 1.  With everything there it does nothing and needs no network.  What the build can do
@@ -25,8 +26,14 @@ pkg-config       command -v pkg-config
 python3          command -v python3
 check            pkg-config --exists check
 libsqlite3-dev   pkg-config --exists sqlite3
+valgrind         command -v valgrind
 END
-    test -z "${OTP:-}" || echo 'erlang-base      command -v erlc'
+    test -z "${OTP:-}${PEERS:-}" || echo 'erlang-base      command -v erlc'
+    test -z "${PEERS:-}" || cat <<'END'
+elixir           command -v elixirc
+golang-go        command -v go
+libcaf-dev       test -e /usr/include/caf/all.hpp
+END
     test -z "${AARCH64:-}" || cat <<'END'
 gcc-aarch64-linux-gnu  command -v aarch64-linux-gnu-gcc
 g++-aarch64-linux-gnu  command -v aarch64-linux-gnu-g++

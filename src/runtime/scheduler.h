@@ -43,6 +43,11 @@ enum switch_event {
     EVENT_KILL       /* it did not come back by itself and was killed */
 };
 
+/* Processes born, no longer found, and gone, on this thread so far; written by it alone. */
+struct life_counts {
+    _Atomic size_t born, ended, gone;
+};
+
 struct scheduler {
     /* -- the owner's -- */
     int index;
@@ -73,12 +78,14 @@ struct scheduler {
     bool was_idle;                    /* has run nothing since it was parked */
     struct process *free_slots;       /* table.c's */
     uint32_t free_count;
+    size_t headroom;                  /* so many spawns before the limit is looked at again */
     /* -- shared -- */
     struct timer_heap timers;
     struct run_queue queue;
     struct parker parker;
     _Atomic bool parked;
     _Atomic uint64_t ticks;           /* processes run so far */
+    struct life_counts lives;         /* table.c's */
     _Atomic bool lost;                /* stuck in a turn: its deputy runs what is in its queue */
     _Atomic(struct scheduler *) deputy;      /* the spare that stands in for it, or NULL */
     _Atomic(struct scheduler *) principal;   /* of a spare: whom it stands in for, or NULL */

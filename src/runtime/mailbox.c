@@ -163,7 +163,8 @@ static struct signal *take_incoming_limited(struct process *process, struct limi
 }
 
 /* All that has arrived, oldest first.  seq_cst, not just to acquire: see wait.h. */
-static inline struct signal *take_incoming(struct process *process, struct signal *leave)
+__attribute__((always_inline)) static inline struct signal *
+take_incoming(struct process *process, struct signal *leave)
 {
     struct limits *limits = copi_limits(process);
     if (__builtin_expect(limits != NULL, 0))
@@ -261,8 +262,8 @@ static inline bool matches(struct process *process, const struct signal *signal,
 /* What most receives find: nothing is in the mailbox, and one message has arrived, which matches.
  * Then *ret_held holds it (and the list of owned ones, if `own`), and it was never in the mailbox.
  * Else what has arrived may be in the mailbox now. */
-static inline bool take_only(struct process *process, const cop_match *match,
-                             struct signal **ret_held, bool own)
+__attribute__((always_inline)) static inline bool
+take_only(struct process *process, const cop_match *match, struct signal **ret_held, bool own)
 {
     struct signal *newest = atomic_load_explicit(&process->incoming, memory_order_relaxed);
     if (process->mailbox != NULL || copi_signals(newest) == NULL || copi_limits(process) != NULL)

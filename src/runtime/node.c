@@ -191,6 +191,7 @@ static void options_fill(const cop_run_options *options)
     copi_node.schedulers = filled->deterministic     ? 1
                            : filled->schedulers == 0 ? processors
                                                      : filled->schedulers;
+    copi_node.spins = processors > 1 && copi_node.schedulers > 1;
     int spares = copi_node.schedulers + MORE_SPARES;
     if (spares > COPI_SCHEDULERS_MAX)
         spares = COPI_SCHEDULERS_MAX;

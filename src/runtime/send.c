@@ -12,7 +12,8 @@
 /* The push releases the signal's contents; its partner is the exchange in take_incoming, which
  * acquires them.  That it replaces COPI_WAITING, and so is the one to wake the process, acquires
  * what its owner wrote before it waited. */
-static inline bool push(struct process *process, struct signal *signal)
+__attribute__((always_inline)) static inline bool push(struct process *process,
+                                                       struct signal *signal)
 {
     bool deadly = __builtin_expect(signal->kind == SIGNAL_EXIT, 0) &&
                   cop_reason_is(signal->reason, "kill");
@@ -39,8 +40,8 @@ bool copi_signal_push(cop_pid target, struct signal *signal)
 /* The same for a message that somebody sends, at which the limit of the receiver's mailbox is
  * looked.  In *ret_swept, if anything: messages that were dropped for it, without their count,
  * linked by next; for the sender to free. */
-static inline enum copi_sent message_push(cop_pid target, struct signal *signal,
-                                          struct signal **ret_swept)
+__attribute__((always_inline)) static inline enum copi_sent
+message_push(cop_pid target, struct signal *signal, struct signal **ret_swept)
 {
     struct process *process = copi_process_alive(target);
     signal->target = target.bits;

@@ -185,7 +185,7 @@ static enum switch_event go(struct process *process)
 
 /* The scheduler of the thread that runs this, whichever ran it a moment ago: a compiler may keep
  * the address of a thread's variable, but not through a call that it cannot look into. */
-__attribute__((noipa)) static struct scheduler *scheduler_here(void)
+COPI_OPAQUE static struct scheduler *scheduler_here(void)
 {
     return copi_scheduler;
 }
@@ -314,8 +314,10 @@ static void crashed(struct scheduler *scheduler, struct process *process)
 static void killed(struct process *process)
 {
     copi_stdio_release();
-    if ((process->flags & PROCESS_DYING) == 0)
-        process->exit_reason = COP_KILLED;
+    if (process->flags & PROCESS_DYING)
+        return;
+    copi_mailbox_killed(process);
+    process->exit_reason = COP_KILLED;
 }
 
 /* Takes the stack back, or leaves it with the process.  Returns whether the process stays at

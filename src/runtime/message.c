@@ -122,7 +122,7 @@ void copi_signal_free(struct signal *signal)
     struct scheduler *scheduler = copi_scheduler;
     if (signal->kind == SIGNAL_MESSAGE)
         message_drop(signal);
-    copi_enter(scheduler);              /* a stack that overflows here has still a message to free */
+    copi_enter(scheduler);              /* who overflows here has the message still */
     if (signal->kind == SIGNAL_MESSAGE)
         copi_message_disown(signal);
     else

@@ -8,6 +8,7 @@
 #     make BENCH='--rounds 3 --cases ring,tasks' bench-peers    options of tools/run_benchmarks.py:
 #                                       --table leaves out what the table of ratios does not need,
 #                                       --quick runs a tenth of the work, to see that all of it runs
+#     make SEEDS=1000000 sim    so many seeds, from SEED on, each tells each story once
 #     make ROUNDS=100 crash-matrix      each kind of crash so often
 #     make CRASHES=100000 soak-crashes  so many crashes in a row
 
@@ -16,6 +17,7 @@ TESTS =
 BENCH =
 COUNT = 2000
 SEED = 1
+SEEDS = 10000
 ROUNDS = 1000
 CRASHES = 1000000
 
@@ -28,8 +30,8 @@ endif
 # (vm.mmap_rnd_bits of 32); without randomisation, where that is allowed, they get them.
 STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: all run test test-asan test-tsan test-aarch64 test-otp bench bench-peers bench-growth \
-	performance count-instructions renew-instructions crash-matrix soak-crashes tidy clean help
+.PHONY: all run test test-asan test-tsan test-aarch64 test-otp sim mutations bench bench-peers \
+	bench-growth performance count-instructions renew-instructions crash-matrix soak-crashes tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
 	@tools/setup.sh build $(SETUP)
@@ -62,6 +64,15 @@ test-otp: ## random scenarios and signal histories, on Erlang/OTP and here: they
 	@OTP=yes tools/setup.sh build $(SETUP)
 	@ninja -C build bin/scenario bin/signals
 	@tools/random_scenarios.py --count $(COUNT) --seed $(SEED)
+
+sim: ## random trees in simulation: SEEDS of them, from SEED on; what fails is made short
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build bin/sim
+	@build/bin/sim --seeds $(SEEDS) --first $(SEED)
+
+mutations: ## each of tests/mutations/*.patch must be found by the simulation
+	@tools/setup.sh build $(SETUP)
+	@tools/run_mutations.py build-mutations
 
 bench: ## all benchmarks on one and on two scheduler threads, a table (5 to 10 minutes)
 	@tools/setup.sh build $(SETUP)
@@ -105,7 +116,7 @@ tidy: all ## the checks of the house rules alone
 	@tools/run_tests.py build --suite house
 
 clean: ## remove the build directories
-	rm -rf build build-asan build-tsan build-aarch64
+	rm -rf build build-asan build-tsan build-aarch64 build-mutations
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /    make \1\t/p' Makefile | expand -t 24

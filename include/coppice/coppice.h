@@ -31,5 +31,6 @@
 #include <coppice/io.h>
 #include <coppice/mutex.h>
 #include <coppice/guardian.h>
+#include <coppice/sim.h>
 
 #endif

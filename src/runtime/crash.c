@@ -15,6 +15,7 @@
 #include "blocking.h"
 #include "node.h"
 #include "reason.h"
+#include "sim.h"
 
 /* A frame, where code keeps frame pointers: the caller's frame and the return address.  The
  * same on x86-64 and AArch64. */
@@ -143,8 +144,15 @@ void copi_crash_at(cop_crash *crash, const void *from)
     copi_exit(copi_reason_crash(crash));
 }
 
-void copi_stack_exhausted(void)
+/* There is too little stack, or it only looks so because a simulation wants to be asked. */
+void copi_enter_slowly(void)
 {
+    char *frame = __builtin_frame_address(0);
+    if (copi_sim_runs && frame >= copi_stack_low(copi_scheduler->stack) + COPI_STACK_RESERVE) {
+        copi_sim_moment();
+        return;
+    }
+    copi_scheduler->allocating = 0;
     copi_scheduler->stack_limit = NULL;   /* there is enough for this */
     cop_crash crash = { .signal = SIGSEGV, .stack_overflow = true,
                         .address = __builtin_frame_address(0) };

@@ -26,9 +26,9 @@ void __libc_free(void *block);
 static struct scheduler *enter(void)
 {
     struct scheduler *scheduler = copi_scheduler;
-    copi_enter(scheduler);
     if (scheduler != NULL)
         scheduler->allocating++;
+    copi_enter(scheduler);
     return scheduler;
 }
 

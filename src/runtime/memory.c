@@ -11,6 +11,7 @@
 #include "limit.h"
 #include "reason.h"
 #include "scheduler.h"
+#include "sim.h"
 
 /* A wrong block is the process's own fault, before it comes to the arena's. */
 static void check_block(struct process *self, const void *block, const char *function)
@@ -42,7 +43,7 @@ void *cop_realloc(void *block, size_t size)
     check_block(self, block, "cop_realloc");
     if (!is_allowed(self, block, size))
         cop_raise("enomem: max_memory");
-    void *result = resize(self, block, size);
+    void *result = copi_sim_fails(COP_SIM_NO_MEMORY) ? NULL : resize(self, block, size);
     if (result == NULL)
         copi_exit(&copi_reason_enomem);
     return result;

@@ -113,7 +113,7 @@ static void call_drop(void (*drop)(void *), void *payload)
 
 /* What the fields own is dropped first, once: if that crashes, or the type is wild, the process
  * still owns the rest, as a message of a type that drops nothing. */
-static void message_end(struct signal *signal)
+static void message_drop(struct signal *signal)
 {
     static const cop_message_type dropped = { "dropped", 0, NULL };
     const cop_message_type *type = signal->message.type;
@@ -121,17 +121,21 @@ static void message_end(struct signal *signal)
     copi_before_fault();
     if (type->drop != NULL)
         call_drop(type->drop, cop_payload(&signal->message));
-    copi_message_disown(signal);
-    signal->flags |= SIGNAL_GONE;
 }
 
 void copi_signal_free(struct signal *signal)
 {
+    struct scheduler *scheduler = copi_scheduler;
     if (signal->kind == SIGNAL_MESSAGE)
-        message_end(signal);
+        message_drop(signal);
+    copi_enter(scheduler);              /* who overflows here has the message still */
+    if (signal->kind == SIGNAL_MESSAGE)
+        copi_message_disown(signal);
     else if (signal->reason != NULL)
         cop_reason_unref(signal->reason);
-    copi_block_give(copi_scheduler, signal);
+    signal->flags |= SIGNAL_GONE;
+    copi_block_give(scheduler, signal);
+    copi_leave(scheduler);
 }
 
 void copi_message_drop_held(struct process *process, struct signal **held)

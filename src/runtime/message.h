@@ -82,9 +82,12 @@ static inline void copi_message_free_held(struct process *process, struct signal
         copi_message_drop_held(process, held);
         return;
     }
+    struct scheduler *scheduler = copi_scheduler;
+    copi_enter(scheduler);              /* before the block is nobody's */
     signal->flags |= SIGNAL_GONE;
     *held = NULL;
-    copi_block_give(copi_scheduler, signal);
+    copi_slab_give(scheduler->slab, signal, signal->block_class);
+    copi_leave(scheduler);
 }
 
 /* A process is about to die: those two go into the list as well. */

@@ -144,3 +144,17 @@ void copi_name_release(struct process *process)
         take_out(name);
     pthread_rwlock_unlock(&names.lock);
 }
+
+static void find_stale(struct hash_node *node, void *context)
+{
+    const struct name *name = (struct name *)node;
+    if (copi_process_alive(name->pid) == NULL)
+        *(const char **)context = name->text;
+}
+
+const char *copi_names_stale(void)
+{
+    const char *stale = NULL;
+    copi_hash_each(&names.table, find_stale, &stale);
+    return stale;
+}

@@ -14,4 +14,7 @@ void copi_names_deinit(void);
 /* At the end of a process, before its links and monitors hear. */
 void copi_name_release(struct process *process);
 
+/* A name that leads to no living process, for a simulation; NULL: there is none. */
+const char *copi_names_stale(void);
+
 #endif

@@ -18,6 +18,7 @@
 #include "name.h"
 #include "node.h"
 #include "relation.h"
+#include "sim.h"
 #include "table.h"
 
 /* ---- who runs -------------------------------------------------------------------------- */
@@ -166,7 +167,8 @@ cop_pid cop_spawn_opt(cop_function *function, const void *argument, size_t size,
     int stack_class = copi_stack_class(options->stack_bytes);
     if (!atomic_load_explicit(&copi_node.running, memory_order_relaxed) || function == NULL ||
         stack_class < 0 || !copi_limit_valid(&options->mailbox) ||
-        ((options->link || options->monitor) && self == NULL))
+        ((options->link || options->monitor) && self == NULL) ||
+        copi_sim_fails(COP_SIM_NO_PROCESS))
         return COP_NO_PID;
     copi_probe(argument, size);
     if (options->monitor)
@@ -364,6 +366,8 @@ static void tell(struct process *process)
     copi_mailbox_dead(process);
     if (cop_pid_equal(pid, copi_node.main))
         copi_node_main_ended(reason);
+    if (copi_sim_runs)
+        copi_sim_told();
     copi_relations_tell(process, pid, reason);
     process->exit_reason = NULL;
     cop_reason_unref(reason);

@@ -45,7 +45,8 @@ enum process_flag {
     PROCESS_REPORT = 16,       /* a crash report is due */
     PROCESS_MARK = 32,         /* mark is set */
     PROCESS_GATHERED = 64,     /* DYING, and incoming was looked through */
-    PROCESS_MUST_NOT_WAIT = 128    /* is in a function of the program's that must not */
+    PROCESS_MUST_NOT_WAIT = 128,   /* is in a function of the program's that must not */
+    PROCESS_SPARED = 256       /* a simulation's faults pass it by */
 };
 
 struct process {

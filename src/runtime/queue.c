@@ -8,6 +8,7 @@
 #include "monitor.h"
 #include "node.h"
 #include "poller.h"
+#include "sim.h"
 
 /* An idle scheduler looks around so often, with so many pauses between, before it parks: some 10 to
  * 50 us, what it costs to be woken. */
@@ -127,6 +128,13 @@ static struct process *steal(struct scheduler *scheduler, bool watching)
             return process;
     }
     return NULL;
+}
+
+struct process *copi_queue_drawn(struct scheduler *scheduler)
+{
+    if (copi_sim_runs)
+        return copi_sim_next(scheduler);
+    return copi_run_queue_take_any(&scheduler->queue, &scheduler->random);
 }
 
 struct process *copi_queue_next(struct scheduler *scheduler)
@@ -316,6 +324,8 @@ static bool jump(struct scheduler *scheduler)
     int64_t first = atomic_load_explicit(&scheduler->timers.first, memory_order_relaxed);
     if (first == COPI_NEVER || copi_run_queue_length(&scheduler->queue) > 0)
         return false;
+    if (copi_sim_runs)
+        first += copi_sim_settled();
     if (first > copi_node.virtual_ns)
         copi_node.virtual_ns = first;
     copi_timers_fire(&scheduler->timers, copi_node.virtual_ns);
@@ -343,6 +353,11 @@ void copi_scheduler_idle(struct scheduler *scheduler)
             return;
         if (descriptors) {
             copi_poller_look(WATCH_MS);   /* no longer: others may send something */
+            return;
+        }
+        if (copi_sim_runs) {
+            if (copi_run_queue_length(&scheduler->queue) == 0)
+                copi_sim_standstill();
             return;
         }
         tell_standstill(scheduler);

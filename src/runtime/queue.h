@@ -39,11 +39,14 @@ static inline void copi_enqueue_here(struct scheduler *self, struct process *pro
 
 /* ---- choosing -------------------------------------------------------------------------- */
 
+/* The next one in an order that is drawn, or a simulation's choice; NULL: none. */
+struct process *copi_queue_drawn(struct scheduler *scheduler);
+
 /* The next process of this scheduler's own; NULL: none. */
 static inline struct process *copi_queue_own(struct scheduler *scheduler)
 {
     if (__builtin_expect(copi_node.options.shuffle, 0))
-        return copi_run_queue_take_any(&scheduler->queue, &scheduler->random);
+        return copi_queue_drawn(scheduler);
     return copi_run_queue_take(&scheduler->queue);
 }
 

@@ -61,17 +61,33 @@ static struct process *unlink_after(struct run_queue *queue, struct process *bef
     return process;
 }
 
+/* With the lock; the list is longer than that. */
+static struct process *take_at(struct run_queue *queue, uint64_t skip)
+{
+    struct process *before = NULL;
+    for (struct process *at = queue->head; skip > 0; skip--, at = at->next) before = at;
+    return unlink_after(queue, before);
+}
+
 struct process *copi_run_queue_take_any(struct run_queue *queue, struct random *random)
 {
-    struct process *before = NULL, *process = NULL;
+    struct process *process = NULL;
     copi_biased_owner_lock(&queue->lock);
     copi_run_queue_collect(queue);
     uint32_t length = atomic_load_explicit(&queue->length, memory_order_relaxed);
-    if (length > 0) {
-        uint64_t skip = length == 1 ? 0 : copi_random_below(random, length);
-        for (process = queue->head; skip > 0; skip--, process = process->next) before = process;
-        process = unlink_after(queue, before);
-    }
+    if (length > 0)
+        process = take_at(queue, length == 1 ? 0 : copi_random_below(random, length));
+    copi_biased_owner_unlock(&queue->lock);
+    return process;
+}
+
+struct process *copi_run_queue_take_at(struct run_queue *queue, uint64_t skip)
+{
+    struct process *process = NULL;
+    copi_biased_owner_lock(&queue->lock);
+    copi_run_queue_collect(queue);
+    if (queue->head != NULL)
+        process = take_at(queue, skip);
     copi_biased_owner_unlock(&queue->lock);
     return process;
 }

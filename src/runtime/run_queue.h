@@ -86,6 +86,10 @@ static inline struct process *copi_run_queue_take(struct run_queue *queue)
     return process;
 }
 
+/* By the owner: the one that so many others are before, of which there are enough; the oldest with
+ * 0, NULL: none. */
+struct process *copi_run_queue_take_at(struct run_queue *queue, uint64_t skip);
+
 /* By the owner: any, with the same chance for each; NULL: none. */
 struct process *copi_run_queue_take_any(struct run_queue *queue, struct random *random);
 

@@ -9,6 +9,7 @@
 #include "node.h"
 #include "queue.h"
 #include "reason.h"
+#include "sim.h"
 
 COPI_THREAD_VARIABLE(struct scheduler *, copi_scheduler_of_thread);
 
@@ -294,6 +295,8 @@ static enum switch_event enter(struct scheduler *scheduler, struct process *proc
         return EVENT_NONE;
     }
     begin_turn(scheduler, process, stack);
+    if (copi_sim_runs)
+        scheduler->stack_limit = (char *)UINTPTR_MAX;     /* copi_enter is to ask it: sim.h */
     void *event = copi_context_switch(&scheduler->context, &stack->context, NULL, false);
     *ret_last = copi_current(scheduler);
     atomic_store_explicit(&scheduler->current, NULL, memory_order_relaxed);
@@ -423,7 +426,7 @@ bool copi_scheduler_init(struct scheduler *scheduler, int index, uint64_t seed)
 {
     memset(scheduler, 0, sizeof *scheduler);
     scheduler->index = index;
-    scheduler->direct = index < copi_node.schedulers;
+    scheduler->direct = index < copi_node.schedulers && !copi_sim_runs;
     scheduler->slab = copi_slab_cache_new();
     if (scheduler->slab == NULL)
         return false;

@@ -124,8 +124,8 @@ static inline struct process *copi_self_checked(const char *function)
 
 /* Brackets around the runtime's own work in a process: a fault inside means that the node is
  * broken.  Entering makes sure that there is stack for it; if not, the process overflows here,
- * where it does no harm. */
-__attribute__((noreturn)) void copi_stack_exhausted(void);
+ * where it does no harm.  A simulation has its say here too. */
+__attribute__((cold)) void copi_enter_slowly(void);
 
 static inline void copi_enter(struct scheduler *scheduler)
 {
@@ -133,7 +133,7 @@ static inline void copi_enter(struct scheduler *scheduler)
         char *frame = __builtin_frame_address(0);
         if (__builtin_expect(frame < scheduler->stack_limit, 0) && scheduler->critical == 0 &&
             copi_current(scheduler) != NULL && frame >= scheduler->stack->memory)
-            copi_stack_exhausted();
+            copi_enter_slowly();
         scheduler->critical++;
     }
 }

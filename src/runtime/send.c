@@ -160,6 +160,7 @@ int cop_send_message(cop_dest to, cop_message *message)
         copi_signal_free(signal);
         return COP_ENOPROC;
     }
+    copi_enter(scheduler);              /* before the message is nobody's */
     copi_message_disown(signal);
     signal->flags |= SIGNAL_GONE;
     signal->alias = to.alias;
@@ -168,7 +169,6 @@ int cop_send_message(cop_dest to, cop_message *message)
     else if (message->kind != COP_CALL_REQUEST && message->kind != COP_SYSTEM)
         message->ref = 0;       /* one that is passed on belongs to no reference of its receiver */
     struct signal *swept = NULL;
-    copi_enter(scheduler);
     enum copi_sent sent = message_push(target, signal, &swept);
     copi_leave(scheduler);
     if (sent == SENT && swept == NULL)

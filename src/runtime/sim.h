@@ -1,0 +1,40 @@
+/* sim.h - where the runtime asks a simulation (coppice/sim.h) what is to happen.
+ *
+ * Nothing of it costs anything when none runs: while one does, options.shuffle is set, processes do
+ * not switch to each other directly, and the limit of every stack is such that copi_enter takes
+ * its slow way, which leads here.
+ *
+ * Threads: the one of a deterministic run. */
+#ifndef COPI_SIM_H
+#define COPI_SIM_H
+
+#include <coppice/sim.h>
+
+#include "scheduler.h"
+
+extern bool copi_sim_runs;
+
+/* Between two turns: checks, decides, takes the process that is to run next; NULL: none. */
+struct process *copi_sim_next(struct scheduler *scheduler);
+
+/* In a process, about to begin the runtime's own work: may interrupt or end it. */
+void copi_sim_moment(void);
+
+/* Whether that fails here. */
+bool copi_sim_decides(enum cop_sim_kind kind);
+static inline bool copi_sim_fails(enum cop_sim_kind kind)
+{
+    return __builtin_expect(copi_sim_runs, 0) && copi_sim_decides(kind);
+}
+
+/* Nothing can go on before the next timer: checks; returns how late that one is to be, in
+ * nanoseconds. */
+int64_t copi_sim_settled(void);
+
+/* Nothing will ever go on. */
+void copi_sim_standstill(void);
+
+/* The end of a process is about to be told: what others may see now must be right. */
+void copi_sim_told(void);
+
+#endif

@@ -1,0 +1,15 @@
+/* story.h - the two stories that `make sim` tells, each a first process for cop_sim_run. */
+#ifndef SIM_STORY_H
+#define SIM_STORY_H
+
+#include <coppice/sim.h>
+
+/* A random tree, a random history, one thing after another: held against the model. */
+void history(void *argument);
+extern const cop_sim_options history_options;
+
+/* A random tree whose processes talk while faults strike anywhere: invariants hold. */
+void chaos(void *argument);
+extern const cop_sim_options chaos_options;
+
+#endif

@@ -411,6 +411,17 @@ void copi_mailbox_mark(struct process *process, uint64_t serial)
 
 /* ---- the end --------------------------------------------------------------------------- */
 
+void copi_mailbox_killed(struct process *process)
+{
+    copi_enter(copi_scheduler);
+    const cop_reason *death = receive_all(process, take_incoming(process, NULL));
+    while (death != NULL && death != COP_KILLED) {
+        cop_reason_unref(death);
+        death = receive_all(process, process->pending);
+    }
+    copi_leave(copi_scheduler);
+}
+
 void copi_mailbox_free(struct process *process)
 {
     while (process->mailbox != NULL) {

@@ -314,8 +314,10 @@ static void crashed(struct scheduler *scheduler, struct process *process)
 static void killed(struct process *process)
 {
     copi_stdio_release();
-    if ((process->flags & PROCESS_DYING) == 0)
-        process->exit_reason = COP_KILLED;
+    if (process->flags & PROCESS_DYING)
+        return;
+    copi_mailbox_killed(process);
+    process->exit_reason = COP_KILLED;
 }
 
 /* Takes the stack back, or leaves it with the process.  Returns whether the process stays at

@@ -99,6 +99,7 @@ static void interrupted(const struct fault *where, struct interruption *ret_what
 static void left_library(void)
 {
     struct process *self = copi_self();
+    copi_fault_mask();
     if ((self->flags & PROCESS_DYING) == 0)
         copi_mailbox_killed(self);
     copi_exit_by_signal(COP_KILLED);

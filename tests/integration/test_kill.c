@@ -4,6 +4,8 @@
 #include <coppice/coppice.h>
 
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +246,50 @@ START_TEST(what_was_sent_before_a_kill_is_received_before_it)
 }
 END_TEST
 
+/* ---- the thread that it leaves
+ * ------------------------------------------------------------------ */
+
+static _Atomic bool mask_is_back;
+
+/* On a spare scheduler's thread it is blocked as a rule. */
+static void looks_at_the_mask(void *before)
+{
+    sigset_t set;
+    pthread_sigmask(SIG_BLOCK, NULL, &set);
+    mask_is_back = sigismember(&set, SIGTERM) == sigismember(before, SIGTERM);
+}
+
+static void is_astray_with_a_signal_blocked(void *argument)
+{
+    sigset_t set, *before = cop_alloc(sizeof *before);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    cop_defer(looks_at_the_mask, before);
+    pthread_sigmask(SIG_BLOCK, &set, before);
+    goes_astray(argument);
+}
+
+static void kills_who_blocks_a_signal(void *unused)
+{
+    (void)unused;
+    for (int way = 0; ways[way] != prints_to_a_stream; way++) {
+        mask_is_back = false;
+        cop_ref ref;
+        cop_pid pid = cop_spawn_monitor(is_astray_with_a_signal_blocked, &way, sizeof way, &ref);
+        const cop_match begun = { .type = COP_TYPE(cop_drain_message), .from = pid };
+        cop_message_free(cop_take(&begun, LONG_MS));
+        cop_exit_process(pid, COP_KILL);
+        expect_down(ref, "killed");
+        ck_assert(mask_is_back);
+    }
+}
+
+START_TEST(signals_that_it_had_blocked_are_not_blocked_for_others)
+{
+    ck_assert_int_eq(run_node_threads(kills_who_blocks_a_signal, NULL, 2), 0);
+}
+END_TEST
+
 /* ---- the others meanwhile
  * ---------------------------------------------------------------------- */
 
@@ -380,6 +426,7 @@ static Suite *kill_suite(void)
     tcase_add_loop_test(kills, a_kill_ends_a_process_wherever_it_is, 0,
                         (int)(sizeof ways / sizeof *ways));
     tcase_add_test(kills, what_was_sent_before_a_kill_is_received_before_it);
+    tcase_add_test(kills, signals_that_it_had_blocked_are_not_blocked_for_others);
     tcase_add_test(kills, while_processes_hold_all_threads_the_others_go_on);
     tcase_add_test(kills, a_child_that_loops_is_replaced_and_is_stopped_in_its_time);
     tcase_add_test(kills, who_holds_its_thread_for_long_is_reported_once_with_where_it_is);

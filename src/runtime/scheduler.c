@@ -185,7 +185,7 @@ static enum switch_event go(struct process *process)
 
 /* The scheduler of the thread that runs this, whichever ran it a moment ago: a compiler may keep
  * the address of a thread's variable, but not through a call that it cannot look into. */
-__attribute__((noipa)) static struct scheduler *scheduler_here(void)
+COPI_OPAQUE static struct scheduler *scheduler_here(void)
 {
     return copi_scheduler;
 }

@@ -383,6 +383,35 @@ START_TEST(a_child_that_loops_is_replaced_and_is_stopped_in_its_time)
 }
 END_TEST
 
+static const cop_child_spec unprobed[] = { COP_CHILD_SERVER(looper) };
+static const cop_supervisor hasty = { .name = "top", COP_CHILDREN(unprobed) };
+
+/* The kill takes longer than is left: the top falls too, while the child is not gone yet. */
+static void stops_in_a_hurry(void *argument)
+{
+    (void)argument;
+    cop_trap_exit(true);
+    cop_supervisor_start_link(&hasty);
+    cop_pid stuck = cop_whereis("looper");
+    unsigned long before = counter;
+    cop_send("looper", cop_timeout_message, 0);
+    while (counter == before) cop_sleep(1);
+    cop_straggler *stragglers;
+    size_t count;
+    int error = cop_supervisor_stop_within(cop_to("top"), COP_SHUTDOWN, 5, &stragglers, &count);
+    ck_assert_int_eq(error, COP_ETIMEOUT);
+    size_t told = 0;
+    for (size_t i = 0; i < count; i++) told += cop_pid_equal(stragglers[i].pid, stuck);
+    ck_assert_uint_eq(told, 1);
+    ck_assert_uint_eq(count, 2);
+}
+
+START_TEST(a_straggler_that_is_killed_and_not_yet_gone_when_the_top_falls_is_told_once)
+{
+    ck_assert_int_eq(run_node_threads(stops_in_a_hurry, NULL, 2), 0);
+}
+END_TEST
+
 /* ---- the report
  * -------------------------------------------------------------------------------- */
 
@@ -429,6 +458,8 @@ static Suite *kill_suite(void)
     tcase_add_test(kills, signals_that_it_had_blocked_are_not_blocked_for_others);
     tcase_add_test(kills, while_processes_hold_all_threads_the_others_go_on);
     tcase_add_test(kills, a_child_that_loops_is_replaced_and_is_stopped_in_its_time);
+    tcase_add_test(kills,
+                   a_straggler_that_is_killed_and_not_yet_gone_when_the_top_falls_is_told_once);
     tcase_add_test(kills, who_holds_its_thread_for_long_is_reported_once_with_where_it_is);
     suite_add_tcase(suite, kills);
     return suite;

@@ -389,26 +389,11 @@ static void aborts_with_signals_blocked(void *unused)
     abort();
 }
 
-static void aborts(int signal)
-{
-    (void)signal;
-    abort();
-}
-
-static void aborts_in_a_handler(void *unused)
-{
-    (void)unused;
-    cop_defer(looks_at_the_mask, NULL);
-    signal(SIGTERM, aborts);
-    raise(SIGTERM);
-}
-
 static void crashes_with_signals_blocked(void *unused)
 {
     (void)unused;
     trace_end_of("null", faults_with_signals_blocked, NULL);
     trace_end_of("abort", aborts_with_signals_blocked, NULL);
-    trace_end_of("handler", aborts_in_a_handler, NULL);
 }
 
 START_TEST(signals_that_a_process_had_blocked_when_it_crashed_are_not_blocked_for_others)
@@ -418,9 +403,7 @@ START_TEST(signals_that_a_process_had_blocked_when_it_crashed_are_not_blocked_fo
     trace_expect("SIGTERM is as it was, SIGURG is as it was\n"
                  "null down: crash:SIGSEGV\n"
                  "SIGTERM is as it was, SIGURG is as it was\n"
-                 "abort down: crash:SIGABRT\n"
-                 "SIGTERM is as it was, SIGURG is as it was\n"
-                 "handler down: crash:SIGABRT\n");
+                 "abort down: crash:SIGABRT\n");
 }
 END_TEST
 

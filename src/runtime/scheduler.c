@@ -65,8 +65,6 @@ static inline struct process *choose_next(struct scheduler *scheduler)
     if ((ticks & (TIMER_TICKS - 1)) == 0 || !scheduler->direct ||
         atomic_load_explicit(&scheduler->lost, memory_order_relaxed))
         return NULL;
-    if (__builtin_expect(scheduler->chosen != NULL, 0))
-        return take_chosen(scheduler);
     return copi_queue_own(scheduler);
 }
 
@@ -363,12 +361,17 @@ static bool turn_ended(struct scheduler *scheduler, struct process *process,
     return false;
 }
 
+/* One that was chosen goes back into the queue if another has a turn before it: that turn may be
+ * long, and a deputy looks nowhere else. */
 static void run(struct scheduler *scheduler, struct process *process)
 {
-    enum switch_event event;
-    do {
+    enum switch_event event = enter(scheduler, process, &process);
+    while (turn_ended(scheduler, process, event)) {
+        struct process *chosen = take_chosen(scheduler);
+        if (chosen != NULL)
+            copi_enqueue(chosen);
         event = enter(scheduler, process, &process);
-    } while (turn_ended(scheduler, process, event));
+    }
     if (atomic_load_explicit(&scheduler->lost, memory_order_relaxed))
         atomic_store(&scheduler->lost, false);       /* it is back */
 }

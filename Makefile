@@ -28,7 +28,7 @@ endif
 # (vm.mmap_rnd_bits of 32); without randomisation, where that is allowed, they get them.
 STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: all run test test-asan test-tsan test-aarch64 test-otp bench bench-peers bench-growth \
+.PHONY: all run test test-asan test-tsan test-aarch64 test-otp models bench bench-peers bench-growth \
 	performance count-instructions renew-instructions crash-matrix soak-crashes tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
@@ -62,6 +62,10 @@ test-otp: ## random scenarios and signal histories, on Erlang/OTP and here: they
 	@OTP=yes tools/setup.sh build $(SETUP)
 	@ninja -C build bin/scenario bin/signals
 	@tools/random_scenarios.py --count $(COUNT) --seed $(SEED)
+
+models: ## the lock-free protocols, checked within bounds by spin; their mutants must fail
+	@MODELS=yes tools/setup.sh
+	@tools/run_models.py
 
 bench: ## all benchmarks on one and on two scheduler threads, a table (5 to 10 minutes)
 	@tools/setup.sh build $(SETUP)

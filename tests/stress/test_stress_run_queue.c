@@ -2,8 +2,8 @@
  * stand in: each process is taken once, and those that one thread posted are taken in their order.
  *
  * A process here is its memory and a number; who has taken it counts it and, if it is the owner,
- * puts some of them back.  It fails, for it was tried, when a thief changes the list without the lock
- * and when collect does not turn the inbox around. */
+ * puts some of them back.  It fails, for it was tried, when a thief changes the list without the
+ * lock and when collect loses those behind the newest. */
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
@@ -24,7 +24,7 @@ static struct process *processes;           /* those of source s: [s * EACH, (s 
 static _Atomic unsigned char taken[ALL];
 static _Atomic int left;
 static _Atomic int twice, overtaken;
-static bool thieves;                        /* the order holds only where nobody steals in parallel */
+static bool thieves;                        /* the order is looked at where nobody steals */
 
 static int number(const struct process *process)
 {

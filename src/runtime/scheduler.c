@@ -45,7 +45,7 @@ static inline void settle_left(struct scheduler *scheduler)
     if (left == NULL)
         return;
     scheduler->left = NULL;
-    copi_enter(scheduler);
+    copi_enter_checked(scheduler);
     if (scheduler->left_by == EVENT_YIELD || !wait_begins(left))
         copi_enqueue(left);
     copi_leave(scheduler);

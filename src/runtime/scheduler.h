@@ -127,6 +127,14 @@ static inline struct process *copi_self_checked(const char *function)
  * where it does no harm.  A simulation has its say here too. */
 __attribute__((cold)) void copi_enter_slowly(void);
 
+/* Where the stack was looked at already.  The fences are for the compiler: the handler of a fault
+ * reads `critical` on this very thread, between any two instructions. */
+static inline void copi_enter_checked(struct scheduler *scheduler)
+{
+    scheduler->critical++;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
 static inline void copi_enter(struct scheduler *scheduler)
 {
     if (scheduler != NULL) {
@@ -134,13 +142,15 @@ static inline void copi_enter(struct scheduler *scheduler)
         if (__builtin_expect(frame < scheduler->stack_limit, 0) && scheduler->critical == 0 &&
             copi_current(scheduler) != NULL && frame >= scheduler->stack->memory)
             copi_enter_slowly();
-        scheduler->critical++;
+        copi_enter_checked(scheduler);
     }
 }
 static inline void copi_leave(struct scheduler *scheduler)
 {
-    if (scheduler != NULL)
+    if (scheduler != NULL) {
+        atomic_signal_fence(memory_order_seq_cst);
         scheduler->critical--;
+    }
 }
 
 /* [process] Back to the scheduler.  Returns when the process runs again; never for IDLE, TURN,

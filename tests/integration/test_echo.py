@@ -7,6 +7,7 @@ Prints TAP."""
 
 import contextlib
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import traceback
 SECONDS = 10 * (10 if "CK_TIMEOUT_MULTIPLIER" in os.environ else 1)
 CASES = []
 program = None          # the path of the program under test
+WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))    # an emulator, in a cross build
 
 
 def case(function):
@@ -34,7 +36,7 @@ class Server:
     """The program at work; with the port that it said it listens on."""
 
     def __init__(self, port=0):
-        self.process = subprocess.Popen([program, str(port)], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*WRAPPER, program, str(port)], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         assert line.startswith("listening on 127.0.0.1:"), line + self.process.stderr.read()
@@ -101,7 +103,7 @@ def it_stops_in_order_with_connections_open():
 @case
 def a_port_that_is_taken_is_told():
     server = Server()
-    second = subprocess.run([program, str(server.port)], capture_output=True, text=True,
+    second = subprocess.run([*WRAPPER, program, str(server.port)], capture_output=True, text=True,
                             check=False)
     equal(second.returncode, 1, "the status")
     assert f"port {server.port}: Address already in use" in second.stderr, second.stderr
@@ -111,7 +113,8 @@ def a_port_that_is_taken_is_told():
 @case
 def a_wrong_command_line_is_refused():
     for arguments in ([], ["x"], [""], ["65536"], ["-1"], ["1", "2"]):
-        result = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+        result = subprocess.run([*WRAPPER, program, *arguments], capture_output=True, text=True,
+                                check=False)
         equal((result.returncode, result.stdout), (2, ""), f"the outcome of {arguments}")
         assert result.stderr.startswith("usage: echo PORT"), result.stderr
 

@@ -30,8 +30,9 @@ endif
 # (vm.mmap_rnd_bits of 32); without randomisation, where that is allowed, they get them.
 STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: all run test test-asan test-tsan test-aarch64 test-otp sim mutations bench bench-peers \
-	bench-growth performance count-instructions renew-instructions crash-matrix soak-crashes tidy clean help
+.PHONY: all run test test-asan test-tsan test-aarch64 test-otp models sim mutations bench \
+	bench-peers bench-growth performance count-instructions renew-instructions crash-matrix \
+	soak-crashes tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
 	@tools/setup.sh build $(SETUP)
@@ -73,6 +74,10 @@ sim: ## random trees in simulation: SEEDS of them, from SEED on; what fails is m
 mutations: ## each of tests/mutations/*.patch must be found by the simulation
 	@tools/setup.sh build $(SETUP)
 	@tools/run_mutations.py build-mutations
+
+models: ## the lock-free protocols, checked within bounds by spin; their mutants must fail
+	@MODELS=yes tools/setup.sh
+	@tools/run_models.py
 
 bench: ## all benchmarks on one and on two scheduler threads, a table (5 to 10 minutes)
 	@tools/setup.sh build $(SETUP)

@@ -5,7 +5,7 @@
 #     tools/setup.sh DIRECTORY [OPTION...]  and makes DIRECTORY ready for ninja, with those
 #                                           Meson options; CC is honoured
 #
-# With OTP set, Erlang/OTP is one of the packages: only `make test-otp` needs it.  With AARCH64 set
+# With MODELS set, spin is one of the packages: `make models`.  With OTP set, Erlang/OTP is one of the packages: only `make test-otp` needs it.  With AARCH64 set
 # it is the compilers and libraries for AArch64, and qemu-user: `make test-aarch64`.  With PEERS
 # set, those that `make bench-peers` compares with.
 #
@@ -29,6 +29,7 @@ libsqlite3-dev   pkg-config --exists sqlite3
 valgrind         command -v valgrind
 END
     test -z "${OTP:-}${PEERS:-}" || echo 'erlang-base      command -v erlc'
+    test -z "${MODELS:-}" || echo 'spin             command -v spin'
     test -z "${PEERS:-}" || cat <<'END'
 elixir           command -v elixirc
 golang-go        command -v go

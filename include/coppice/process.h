@@ -212,6 +212,16 @@ enum cop_alias_mode {
 cop_ref cop_monitor_opt(cop_dest target, enum cop_alias_mode alias);
 #define cop_monitor(target_) cop_monitor_opt(cop_to(target_), COP_ALIAS_NONE)
 
+/* [process] A request and a monitor of its receiver in one signal: *ret_ref is what
+ * cop_monitor_opt(cop_to(pid), COP_ALIAS_REPLY) would give, and the message is sent with
+ * the caller as its from and that reference as its ref.  A reply of the process through
+ * the reference (cop_to_alias) takes the monitor off on both sides at no further cost; what
+ * gen_server's calls are made of.  Takes the message over, whatever it returns.
+ * Returns 0, also for a process that is dead (then there will be a down message with noproc);
+ * COP_EFULL when its mailbox is full, without a monitor; COP_EINVAL for NULL, no process and
+ * the caller itself.  OTP: gen's monitor with alias reply_demonitor, and the send. */
+int cop_send_request(cop_pid pid, cop_message *request, cop_ref *ret_ref);
+
 /* [process] Takes a monitor off: no down message enters the mailbox afterwards.
  * demonitor returns whether the monitor was still on; one may be in the mailbox if
  * it was not.  demonitor_flush also removes that one.  OTP: demonitor(Ref, [info]),

@@ -97,18 +97,17 @@ static void count_down(struct hash *hash)
     }
 }
 
-void copi_hash_insert(struct hash *hash, struct hash_node *node, uint64_t key)
+void copi_hash_insert_chained(struct hash *hash, struct hash_node *node)
 {
     COP_ASSERT(hash->count < UINT32_MAX);
     size_t full = hash->bits > 0 ? chain_count(hash) : COPI_HASH_LIST;
     if (hash->count >= full)
         grow(hash);
-    node->key = key;
     push(hash, node);
     hash->count++;
 }
 
-struct hash_node *copi_hash_find(const struct hash *hash, uint64_t key)
+struct hash_node *copi_hash_find_chained(const struct hash *hash, uint64_t key)
 {
     struct hash_node *node = chains(hash)[chain_of(hash, key)];
     while (node && node->key != key)
@@ -124,7 +123,7 @@ struct hash_node *copi_hash_again(const struct hash_node *node)
     return next;
 }
 
-void copi_hash_remove(struct hash *hash, struct hash_node *node)
+void copi_hash_remove_chained(struct hash *hash, struct hash_node *node)
 {
     struct hash_node **link = &chains(hash)[chain_of(hash, node->key)];
     while (*link != node) {

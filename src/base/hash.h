@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "assert.h"
+
 enum { COPI_HASH_LIST = 8 };
 
 struct hash_node {
@@ -29,15 +31,51 @@ struct hash {
     uint32_t bits;
 };
 
-/* Adds node under its key (set by the caller); newest first among equal keys. */
-void copi_hash_insert(struct hash *hash, struct hash_node *node, uint64_t key);
+/* What the three functions below do when the table is more than a list. */
+void copi_hash_insert_chained(struct hash *hash, struct hash_node *node);
+struct hash_node *copi_hash_find_chained(const struct hash *hash, uint64_t key);
+void copi_hash_remove_chained(struct hash *hash, struct hash_node *node);
+
+/* Adds node under its key; newest first among equal keys. */
+static inline void copi_hash_insert(struct hash *hash, struct hash_node *node, uint64_t key)
+{
+    node->key = key;
+    if (hash->bits > 0 || hash->count >= COPI_HASH_LIST) {
+        copi_hash_insert_chained(hash, node);
+        return;
+    }
+    node->next = hash->list;
+    hash->list = node;
+    hash->count++;
+}
 
 /* The newest node with that key, or NULL; the next older one with the same key, or NULL. */
-struct hash_node *copi_hash_find(const struct hash *hash, uint64_t key);
+static inline struct hash_node *copi_hash_find(const struct hash *hash, uint64_t key)
+{
+    if (hash->bits > 0)
+        return copi_hash_find_chained(hash, key);
+    struct hash_node *node = hash->list;
+    while (node != NULL && node->key != key) node = node->next;
+    return node;
+}
 struct hash_node *copi_hash_again(const struct hash_node *node);
 
 /* Takes node out; it must be in. */
-void copi_hash_remove(struct hash *hash, struct hash_node *node);
+static inline void copi_hash_remove(struct hash *hash, struct hash_node *node)
+{
+    if (hash->bits > 0) {
+        copi_hash_remove_chained(hash, node);
+        return;
+    }
+    struct hash_node **at = &hash->list;
+    while (*at != node) {
+        COP_ASSERT(*at);                          /* the node must be in */
+        at = &(*at)->next;
+    }
+    *at = node->next;
+    node->next = NULL;
+    hash->count--;
+}
 
 /* Takes any node out, NULL when empty: for draining. Frees the table's memory with the last. */
 struct hash_node *copi_hash_pop(struct hash *hash);

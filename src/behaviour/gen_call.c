@@ -1,7 +1,7 @@
 /* gen_call.c - the client's side of gen_server: calls, casts, answers.
  *
- * A call monitors the server with a reference that is an alias too, sends the request with
- * it, and waits for it alone: the reply comes through the alias, the server's end through the
+ * A call sends the request together with a monitor of the server, whose reference is an alias
+ * too, and waits for it alone: the reply comes through the alias, the server's end through the
  * monitor.  Whichever is first ends both (COP_ALIAS_REPLY), so that no second reply, late
  * reply or down message reaches the mailbox. */
 #include "gen_call.h"
@@ -34,6 +34,19 @@ static int report_down(cop_message *message, const cop_reason **ret_reason)
     return error;
 }
 
+/* To an alias, whose owner may not accept it; the monitor is told of its end all the same. */
+static int send_through(cop_dest owner, uint64_t alias, cop_message *request, cop_ref *ret_ref)
+{
+    *ret_ref = cop_monitor_opt(owner, COP_ALIAS_REPLY);
+    request->from = cop_self();
+    request->ref = ret_ref->serial;
+    owner.alias = alias;
+    int error = cop_send_message(owner, request);
+    if (error != COP_OK)
+        cop_demonitor_flush(*ret_ref);
+    return error;
+}
+
 int copi_call(cop_dest server, cop_message *request, enum cop_message_kind kind,
               int64_t timeout_ms, cop_message **ret_reply, const cop_reason **ret_reason)
 {
@@ -49,17 +62,12 @@ int copi_call(cop_dest server, cop_message *request, enum cop_message_kind kind,
         return error;
     }
     /* By pid: a name could have gone to another process since it was looked up. */
-    cop_ref ref = cop_monitor_opt(cop_to_pid(pid), COP_ALIAS_REPLY);
+    cop_ref ref;
     request->kind = (uint8_t)kind;
-    request->from = self;
-    request->ref = ref.serial;
-    cop_dest to = cop_to_pid(pid);
-    to.alias = server.alias;
-    error = cop_send_message(to, request);
-    if (error != COP_OK) {
-        cop_demonitor_flush(ref);
+    error = server.alias == 0 ? cop_send_request(pid, request, &ref)
+                              : send_through(cop_to_pid(pid), server.alias, request, &ref);
+    if (error != COP_OK)
         return error;
-    }
 
     cop_message *answer = await_answer(ref, timeout_ms);
     if (answer == NULL)

@@ -21,10 +21,25 @@ struct list {
     cop_message **messages;
     size_t count, capacity;
     size_t path_bytes;
+    size_t before_fall;         /* so many of them when the top was felled */
 };
+
+/* One that was told, and killed, before the top was felled may not be gone yet: then it is among
+ * those below the top. */
+static bool is_told_again(const struct list *list, const cop_message *message)
+{
+    cop_pid pid = cop_expect(message, copi_straggler)->pid;
+    for (size_t i = 0; i < list->before_fall; i++)
+        if (cop_pid_equal(cop_expect(list->messages[i], copi_straggler)->pid, pid)) return true;
+    return false;
+}
 
 static void add(struct list *list, cop_message *message)
 {
+    if (is_told_again(list, message)) {
+        cop_message_free(message);
+        return;
+    }
     if (list->count == list->capacity) {
         list->capacity = list->capacity == 0 ? 8 : 2 * list->capacity;
         list->messages = cop_realloc(list->messages, list->capacity * sizeof *list->messages);
@@ -48,7 +63,7 @@ static cop_straggler *take_all(struct list *list)
         cop_message_free(list->messages[i]);
     }
     cop_free(list->messages);
-    *list = (struct list){ NULL, 0, 0, 0 };
+    *list = (struct list){ NULL, 0, 0, 0, 0 };
     return block;
 }
 
@@ -93,6 +108,7 @@ static int stop_within(cop_pid top, const cop_reason *reason, int64_t deadline_m
 
     cop_message *down = collect(list, watcher, until_ns);
     if (down == NULL) {
+        list->before_fall = list->count;
         fell(top, &deadline);
         down = collect(list, watcher, copi_after_ms(KILL_MS));
     }
@@ -126,7 +142,7 @@ int cop_supervisor_stop_within(cop_dest supervisor, const cop_reason *reason, in
         return error;
     }
     cop_deferred *guard = cop_defer(release_reason, (void *)(uintptr_t)reason);
-    struct list list = { NULL, 0, 0, 0 };
+    struct list list = { NULL, 0, 0, 0, 0 };
     error = stop_within(top, reason, deadline_ms, &list);
     cop_undefer(guard, true);
     size_t count = list.count;

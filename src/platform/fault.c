@@ -3,6 +3,7 @@
 #include "fault.h"
 
 #include <signal.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -14,10 +15,14 @@
 #include "sanitizer.h"
 
 /* A trap is what __builtin_trap is on some processors; a breakpoint is one too. */
-enum { FAULTS = 6, ALT_STACK_MIN = 65536 };
+enum { FAULTS = 6, ALT_STACK_MIN = 65536, KERNEL_SIGNALS = 64 };
 static const int fault_signals[FAULTS] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT };
 static struct sigaction old_actions[FAULTS];
 static copi_fault_hook *fault_hook;
+
+/* The thread's mask when it entered.  A crash may leave another: abort blocks, code that was in the
+ * midst of something has blocked what must not disturb it. */
+static _Thread_local sigset_t usual_mask __attribute__((tls_model("initial-exec")));
 
 const char *copi_fault_name(int signal)
 {
@@ -37,14 +42,18 @@ const char *copi_fault_register(unsigned index)
     return copi_machine_register(index);
 }
 
-/* Makes the interrupted code go on in `context`, with `value` as its switch's result; unblocks what
- * abort() blocked. */
+void copi_fault_mask(void)
+{
+    pthread_sigmask(SIG_SETMASK, &usual_mask, NULL);
+}
+
+/* Makes the interrupted code go on in `context`, with `value` as its switch's result, and with the
+ * thread's usual mask: the kernel's part of it, there is no more room. */
 void copi_fault_land(void *ucontext, struct context *context, void *value)
 {
     ucontext_t *user = ucontext;
     copi_machine_land(user, context->sp, value);
-    for (int i = 0; i < FAULTS; i++)
-        sigdelset(&user->uc_sigmask, fault_signals[i]);
+    memcpy(&user->uc_sigmask, &usual_mask, KERNEL_SIGNALS / 8);
     context->landed = true;
 }
 
@@ -119,10 +128,11 @@ bool copi_fault_enter(struct fault_thread *thread)
     stack_t stack = { .ss_sp = thread->memory, .ss_size = thread->size }, old;
     int failed = sigaltstack(&stack, &old);
     COP_ASSERT(failed == 0);
+    unblock();
+    pthread_sigmask(SIG_BLOCK, NULL, &usual_mask);
     thread->old_memory = old.ss_sp;
     thread->old_size = old.ss_size;
     thread->old_flags = old.ss_flags;
-    unblock();
     return true;
 }
 

@@ -40,8 +40,12 @@ struct fault_thread { void *memory, *old_memory; size_t size, old_size; int old_
 bool copi_fault_enter(struct fault_thread *thread);
 void copi_fault_leave(struct fault_thread *thread);
 
+/* Puts the calling thread's signal mask back, as it was when it entered, where code is left without
+ * a signal. */
+void copi_fault_mask(void);
+
 /* For other handlers: on return from the handler that got this ucontext_t, the thread goes on in
- * `context`, whose switch returns value. */
+ * `context`, whose switch returns value, with the signal mask that it entered with. */
 void copi_fault_land(void *ucontext, struct context *context, void *value);
 
 /* The name of a register, such as "rax" or "x0"; NULL behind the last. */

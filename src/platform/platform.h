@@ -70,4 +70,14 @@ struct parker {
 void copi_park(struct parker *parker, int64_t timeout_ns);   /* < 0: no limit */
 void copi_unpark(struct parker *parker);
 
+/* In a loop that waits for another thread: the processor does something else meanwhile. */
+static inline void copi_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 #endif

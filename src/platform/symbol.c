@@ -189,6 +189,24 @@ static void find_function(Dwfl_Module *module, Dwarf_Addr at, struct symbol *sym
     symbol->offset = offset;
 }
 
+/* libdw goes by a table of all units' code (.debug_aranges), which clang does not make: then the
+ * units are asked one after the other. */
+static void find_line(Dwfl_Module *module, Dwarf_Addr at, struct symbol *symbol)
+{
+    Dwfl_Line *line = dwfl_module_getsrc(module, at);
+    if (line != NULL) {
+        set(symbol->file, dwfl_lineinfo(line, NULL, &symbol->line, NULL, NULL, NULL));
+        return;
+    }
+    Dwarf_Addr bias = 0;
+    Dwarf_Die *unit = dwfl_module_nextcu(module, NULL, &bias);
+    while (unit != NULL && dwarf_haspc(unit, at - bias) != 1)
+        unit = dwfl_module_nextcu(module, unit, &bias);
+    Dwarf_Line *of_unit = unit == NULL ? NULL : dwarf_getsrc_die(unit, at - bias);
+    if (of_unit != NULL && dwarf_lineno(of_unit, &symbol->line) == 0)
+        set(symbol->file, dwarf_linesrc(of_unit, NULL, NULL));
+}
+
 void copi_symbol_debug(const void *address, struct symbol *symbol)
 {
     Dwarf_Addr at = (uintptr_t)address;
@@ -197,9 +215,7 @@ void copi_symbol_debug(const void *address, struct symbol *symbol)
         return;
     if (symbol->function[0] == '\0')
         find_function(module, at, symbol);
-    Dwfl_Line *line = dwfl_module_getsrc(module, at);
-    if (line != NULL)
-        set(symbol->file, dwfl_lineinfo(line, NULL, &symbol->line, NULL, NULL, NULL));
+    find_line(module, at, symbol);
 }
 
 #endif

@@ -32,4 +32,11 @@
 #define COPI_OF_THIS_THREAD(name) name
 #endif
 
+/* A function of which a compiler knows nothing but its type where it is called. */
+#if defined(__clang__)
+#define COPI_OPAQUE __attribute__((noinline, optnone))
+#else
+#define COPI_OPAQUE __attribute__((noipa))
+#endif
+
 #endif

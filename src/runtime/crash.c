@@ -140,6 +140,7 @@ void copi_crash_at(cop_crash *crash, const void *from)
                    copi_stack_low(stack), (const char *)stack);
     if (crash->signal != 0 && leave_core_file(crash))
         copi_core_file_die(crash->signal);
+    copi_fault_mask();
     copi_exit(copi_reason_crash(crash));
 }
 

@@ -108,6 +108,14 @@ struct facts {
     char ancestor_name[COP_CRASH_ANCESTORS_MAX][COP_NAME_MAX + 1];
 };
 
+/* Not cleared as a whole: it is large, and a crash should not cost that. */
+static void clear(struct facts *facts)
+{
+    facts->name[0] = facts->label[0] = facts->message_type[0] = facts->core[0] = '\0';
+    facts->named = facts->labelled = facts->handling = facts->has_core = false;
+    facts->ancestors = 0;
+}
+
 static bool copy_text(char *to, size_t size, const char *from)
 {
     if (from == NULL)
@@ -208,7 +216,8 @@ static struct report *report_new(const struct facts *facts)
 
 const cop_crash_report *copi_crash_report_make(struct process *process)
 {
-    struct facts facts = { .named = false };
+    struct facts facts;
+    clear(&facts);
     facts.named = cop_name_of(copi_pid(process), facts.name, sizeof facts.name);
     read_own_texts(process, &facts);
     read_family(&facts);

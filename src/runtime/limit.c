@@ -134,7 +134,7 @@ void copi_limits_end(struct process *process)
 
 void copi_limit_take_off(struct process *process, struct signal *signal)
 {
-    signal->flags &= (uint8_t)~SIGNAL_COUNTED;
+    signal->flags &= (uint16_t)~SIGNAL_COUNTED;
     uint32_t before = atomic_fetch_sub_explicit(&copi_limits(process)->count, 1,
                                                 memory_order_relaxed);
     COP_ASSERT(before > 0);

@@ -63,6 +63,8 @@ static const cop_reason *exit_received(struct process *process, struct signal *s
  * runtime's own work: its drop function is the program's. */
 static void refuse(struct process *process, struct signal *signal)
 {
+    if (signal->flags & SIGNAL_MONITORS)
+        copi_request_dead(signal);
     copi_limit_uncount(process, signal);
     copi_message_own(process, signal);
     signal->flags |= SIGNAL_REFUSED;
@@ -82,9 +84,13 @@ static void message_received(struct process *process, struct signal *signal)
         if (timer != NULL)
             copi_relation_remove(process, timer);
     }
+    if (signal->flags & SIGNAL_MONITORS)
+        copi_request_monitors(process, signal);
+    bool refused = signal->alias != 0 && !copi_alias_accepts(process, signal);
     /* It may be passed on. */
-    signal->flags &= (uint8_t)~(SIGNAL_FROM_TIMER | SIGNAL_EXEMPT | SIGNAL_GONE);
-    if (signal->alias != 0 && !copi_alias_accepts(process, signal->alias))
+    signal->flags &= (uint16_t)~(SIGNAL_FROM_TIMER | SIGNAL_EXEMPT | SIGNAL_GONE | SIGNAL_MONITORS |
+                                 SIGNAL_ENDS_MONITOR);
+    if (refused)
         refuse(process, signal);
     else
         append(process, signal);
@@ -157,7 +163,8 @@ static struct signal *take_incoming_limited(struct process *process, struct limi
 }
 
 /* All that has arrived, oldest first.  seq_cst, not just to acquire: see wait.h. */
-static inline struct signal *take_incoming(struct process *process, struct signal *leave)
+__attribute__((always_inline)) static inline struct signal *
+take_incoming(struct process *process, struct signal *leave)
 {
     struct limits *limits = copi_limits(process);
     if (__builtin_expect(limits != NULL, 0))
@@ -203,13 +210,6 @@ static const cop_reason *receive_all(struct process *process, struct signal *lis
     return death;
 }
 
-/* The usual case: a message to this very process, through no alias and from no timer. */
-static inline bool is_plain(const struct process *process, const struct signal *signal)
-{
-    return signal->kind == SIGNAL_MESSAGE && (signal->flags & ~SIGNAL_GONE) == 0 &&
-           signal->alias == 0 && signal->target == copi_pid(process).bits;
-}
-
 __attribute__((noinline)) static void drain_list(struct process *process, struct signal *list)
 {
     const cop_reason *death = receive_all(process, list);
@@ -228,44 +228,6 @@ void copi_mailbox_drain_now(struct process *process)
     drain_list(process, take_incoming(process, NULL));
 }
 
-/* If the mailbox is empty and all that has arrived is one plain message that matches, which is how
- * most are received, *ret_held holds it, and it was never in the mailbox.  Else it may be that what
- * has arrived is in the mailbox now. */
-static inline bool take_only(struct process *process, const cop_match *match,
-                             struct signal **ret_held)
-{
-    struct signal *newest = atomic_load_explicit(&process->incoming, memory_order_relaxed);
-    if (process->mailbox != NULL || copi_signals(newest) == NULL || copi_limits(process) != NULL)
-        return false;
-    struct scheduler *scheduler = copi_scheduler;
-    copi_enter(scheduler);
-    newest = take_incoming(process, NULL);
-    if (newest->next == NULL && is_plain(process, newest) &&
-        (match == NULL ||
-         (match->type == newest->message.type && match->ref.serial == 0 &&
-          cop_pid_is_none(match->from) && match->accept == NULL))) {
-        newest->flags = 0;
-        *ret_held = newest;
-        copi_leave(scheduler);
-        return true;
-    }
-    drain_list(process, newest);
-    return false;
-}
-
-bool copi_mailbox_serve(struct process *process)
-{
-    if (take_only(process, NULL, &process->current))
-        return true;
-    copi_mailbox_drain(process);
-    if (process->mailbox == NULL)
-        return false;
-    copi_enter(copi_scheduler);
-    process->current = detach(process, &process->mailbox);
-    copi_leave(copi_scheduler);
-    return true;
-}
-
 /* A request's ref is its caller's, whose serials count like this process's own. */
 static bool has_ref(const struct process *process, const cop_message *message, cop_ref ref)
 {
@@ -282,7 +244,8 @@ static bool accepts(struct process *process, const cop_message *message, const c
     return accepted;
 }
 
-static bool matches(struct process *process, const struct signal *signal, const cop_match *match)
+static inline bool matches(struct process *process, const struct signal *signal,
+                           const cop_match *match)
 {
     const cop_message *message = &signal->message;
     if (match == NULL)
@@ -294,6 +257,49 @@ static bool matches(struct process *process, const struct signal *signal, const 
     if (!cop_pid_is_none(match->from) && !cop_pid_equal(message->from, match->from))
         return false;
     return match->accept == NULL || accepts(process, message, match);
+}
+
+/* What most receives find: nothing is in the mailbox, and one message has arrived, which matches.
+ * Then *ret_held holds it (and the list of owned ones, if `own`), and it was never in the mailbox.
+ * Else what has arrived may be in the mailbox now. */
+__attribute__((always_inline)) static inline bool
+take_only(struct process *process, const cop_match *match, struct signal **ret_held, bool own)
+{
+    struct signal *newest = atomic_load_explicit(&process->incoming, memory_order_relaxed);
+    if (process->mailbox != NULL || copi_signals(newest) == NULL || copi_limits(process) != NULL)
+        return false;
+    struct scheduler *scheduler = copi_scheduler;
+    copi_enter(scheduler);
+    newest = take_incoming(process, NULL);
+    bool usual = newest->next == NULL && newest->kind == SIGNAL_MESSAGE &&
+                 (newest->flags & ~(SIGNAL_GONE | SIGNAL_MONITORS | SIGNAL_ENDS_MONITOR)) == 0 &&
+                 newest->target == copi_pid(process).bits &&
+                 (match == NULL || (match->accept == NULL && matches(process, newest, match)));
+    if (!usual || (newest->alias != 0 && !copi_alias_accepts(process, newest))) {
+        drain_list(process, newest);
+        return false;
+    }
+    if (newest->flags & SIGNAL_MONITORS)
+        copi_request_monitors(process, newest);
+    newest->flags = 0;
+    *ret_held = newest;
+    if (own)
+        copi_message_own(process, newest);
+    copi_leave(scheduler);
+    return true;
+}
+
+bool copi_mailbox_serve(struct process *process)
+{
+    if (take_only(process, NULL, &process->current, false))
+        return true;
+    copi_mailbox_drain(process);
+    if (process->mailbox == NULL)
+        return false;
+    copi_enter(copi_scheduler);
+    process->current = detach(process, &process->mailbox);
+    copi_leave(copi_scheduler);
+    return true;
 }
 
 /* Where a receive starts to look: behind what was there before its reference was made. */
@@ -311,17 +317,13 @@ static uint64_t dropped(struct process *process)
     return limits == NULL ? 0 : atomic_load_explicit(&limits->dropped, memory_order_relaxed);
 }
 
-/* Waits for more; returns where to go on looking. */
-static struct signal **wait_for_more(struct process *process, const cop_match *match,
-                                     struct signal **cursor, int64_t deadline)
+/* Waits for a signal or the deadline. */
+static void wait_until(struct process *process, int64_t deadline)
 {
-    if (deadline != COPI_NEVER && process->timer.deadline != deadline &&
+    if (deadline != COPI_NEVER && copi_timer_wanted(&process->timer) != deadline &&
         !copi_timer_arm(&process->timer, TIMER_WAIT, deadline))
         cop_raise("enomem: no memory for a timer");
     copi_switch(EVENT_WAIT);
-    uint64_t before = dropped(process);
-    copi_mailbox_drain(process);
-    return dropped(process) == before ? cursor : start(process, match);   /* it may be among them */
 }
 
 /* The one that matches, or what its end points to. */
@@ -332,36 +334,71 @@ static inline struct signal **search(struct process *process, const cop_match *m
     return cursor;
 }
 
-/* Finds the message; *ret_held holds it afterwards, for the runtime's work ends with that. */
-__attribute__((noinline)) static bool receive_any(struct process *process, const cop_match *match,
-                                                  int64_t deadline, struct signal **ret_held)
+/* Takes in what has arrived; returns where to go on looking, for what the cursor pointed into may
+ * be among those that were dropped. */
+static struct signal **look_on(struct process *process, const cop_match *match,
+                               struct signal **cursor)
+{
+    uint64_t before = dropped(process);
+    copi_mailbox_drain(process);
+    return dropped(process) == before ? cursor : start(process, match);
+}
+
+/* Looks until there is one or the deadline has passed.  The held message is in the list of owned
+ * ones if `own`, else in *ret_held alone. */
+__attribute__((noinline)) static bool receive_until(struct process *process,
+                                                    const cop_match *match, int64_t deadline,
+                                                    struct signal **ret_held, bool own)
 {
     copi_mailbox_drain(process);
     struct signal **cursor = search(process, match, start(process, match));
-    while (*cursor == NULL) {
+    bool only = false;
+    while (*cursor == NULL && !only) {
         if (deadline != COPI_NEVER && copi_now() >= deadline)
             break;
-        cursor = search(process, match, wait_for_more(process, match, cursor, deadline));
+        wait_until(process, deadline);
+        only = take_only(process, match, ret_held, own);
+        if (!only)
+            cursor = search(process, match, look_on(process, match, cursor));
     }
     copi_timer_disarm(&process->timer);
-    if (*cursor == NULL)
-        return false;
+    if (only || *cursor == NULL)
+        return only;
     copi_enter(copi_scheduler);
     *ret_held = detach(process, cursor);
-    if (ret_held != &process->received)
+    if (own)
         copi_message_own(process, *ret_held);
     copi_leave(copi_scheduler);
+    return true;
+}
+
+/* Before a receive: what must not wait ends here, and after much mail others have their turn. */
+static inline void before_receive(struct process *process)
+{
+    if (__builtin_expect((process->flags & PROCESS_DYING) != 0, 0))
+        copi_exit(COP_NORMAL);
+    if (__builtin_expect(--copi_scheduler->budget <= 0, 0))
+        copi_switch(EVENT_YIELD);
+}
+
+/* The whole of a receive, the usual case first: nothing to look through, no deadline. */
+static inline bool receive_into(struct process *process, const cop_match *match, int64_t deadline,
+                                struct signal **ret_held, bool own)
+{
+    before_receive(process);
+    while (!take_only(process, match, ret_held, own)) {
+        if (deadline != COPI_NEVER || process->mailbox != NULL ||
+            copi_mailbox_has_incoming(process))
+            return receive_until(process, match, deadline, ret_held, own);
+        copi_switch(EVENT_WAIT);
+    }
     return true;
 }
 
 struct signal *copi_mailbox_take(struct process *process, const cop_match *match, int64_t deadline)
 {
     struct signal *taken;
-    if (process->flags & PROCESS_DYING)
-        copi_exit(COP_NORMAL);          /* a deferred action must not wait: it ends here */
-    if (--copi_scheduler->budget <= 0)
-        copi_switch(EVENT_YIELD);
-    return receive_any(process, match, deadline, &taken) ? taken : NULL;
+    return receive_into(process, match, deadline, &taken, true) ? taken : NULL;
 }
 
 void copi_mailbox_mark(struct process *process, uint64_t serial)
@@ -373,6 +410,17 @@ void copi_mailbox_mark(struct process *process, uint64_t serial)
 }
 
 /* ---- the end --------------------------------------------------------------------------- */
+
+void copi_mailbox_killed(struct process *process)
+{
+    copi_enter(copi_scheduler);
+    const cop_reason *death = receive_all(process, take_incoming(process, NULL));
+    while (death != NULL && death != COP_KILLED) {
+        cop_reason_unref(death);
+        death = receive_all(process, process->pending);
+    }
+    copi_leave(copi_scheduler);
+}
 
 void copi_mailbox_free(struct process *process)
 {
@@ -395,6 +443,8 @@ static void sort_out_messages(struct process *process)
             continue;
         }
         *at = signal->next;
+        if (signal->flags & SIGNAL_MONITORS)
+            copi_request_monitors(process, signal);     /* it is told with the others */
         if (signal->message.type->drop != NULL) {
             append(process, signal);
         } else {
@@ -447,19 +497,9 @@ const cop_message *cop_receive_match(const cop_match *match, int64_t timeout_ms)
     struct process *self = copi_self_checked("cop_receive");
     if (self->received != NULL)
         copi_message_free_held(self, &self->received);
-    if (__builtin_expect((self->flags & PROCESS_DYING) != 0, 0))
-        copi_exit(COP_NORMAL);          /* a deferred action must not wait: it ends here */
-    if (__builtin_expect(--copi_scheduler->budget <= 0, 0))
-        copi_switch(EVENT_YIELD);
-    while (!take_only(self, match, &self->received)) {
-        bool waits = timeout_ms < 0 && self->mailbox == NULL && !copi_mailbox_has_incoming(self);
-        if (!waits)
-            return receive_any(self, match, copi_deadline(timeout_ms), &self->received)
-                       ? &self->received->message
-                       : NULL;
-        copi_switch(EVENT_WAIT);
-    }
-    return &self->received->message;
+    int64_t deadline = timeout_ms < 0 ? COPI_NEVER : copi_deadline(timeout_ms);
+    bool found = receive_into(self, match, deadline, &self->received, false);
+    return found ? &self->received->message : NULL;
 }
 
 const cop_message *cop_receive(int64_t timeout_ms)

@@ -42,6 +42,11 @@ struct signal *copi_mailbox_take(struct process *process, const cop_match *match
 /* [process] A receive by this fresh reference may start behind what is there now. */
 void copi_mailbox_mark(struct process *process, uint64_t serial);
 
+/* Of a process that is left in the middle of its code, because a kill is pending: receives what was
+ * sent before that, as it would have by itself, so that who links to it or monitors it before they
+ * kill it hear `killed`.  Other deadly signals have not ended it, and are passed over. */
+void copi_mailbox_killed(struct process *process);
+
 /* At the end, in this order.  Gather takes in what has arrived and was never received: messages
  * with a drop function join the mailbox, those without are freed.  Free, on a stack of the process,
  * frees the mailbox, one message after the other.  Close gathers once more, and from then on

@@ -53,11 +53,17 @@ static struct signal *block_new(size_t payload)
 struct signal *copi_signal_new(enum signal_kind kind, cop_pid from, uint64_t serial,
                                const cop_reason *reason)
 {
-    size_t payload = kind == SIGNAL_EXIT || kind == SIGNAL_EXIT_LINKED ? sizeof(cop_exit_message)
-                     : kind == SIGNAL_DOWN                             ? sizeof(cop_down_message)
-                                                                       : 0;
-    struct signal *signal = block_new(payload);
-    if (signal == NULL)
+    static const uint8_t payload[] = {
+        [SIGNAL_EXIT] = sizeof(cop_exit_message),
+        [SIGNAL_EXIT_LINKED] = sizeof(cop_exit_message),
+        [SIGNAL_DOWN] = sizeof(cop_down_message),
+        [SIGNAL_ROOM] = 0,
+    };
+    struct scheduler *scheduler = copi_scheduler;
+    copi_enter(scheduler);
+    struct signal *signal = copi_block_take(scheduler, payload[kind]);
+    copi_leave(scheduler);
+    if (__builtin_expect(signal == NULL, 0))
         copi_no_memory("a signal");
     signal->kind = (uint8_t)kind;
     signal->from = from;
@@ -125,7 +131,7 @@ void copi_signal_free(struct signal *signal)
     copi_enter(scheduler);              /* who overflows here has the message still */
     if (signal->kind == SIGNAL_MESSAGE)
         copi_message_disown(signal);
-    else
+    else if (signal->reason != NULL)
         cop_reason_unref(signal->reason);
     signal->flags |= SIGNAL_GONE;
     copi_slab_give(scheduler == NULL ? NULL : scheduler->slab, signal, signal->block_class);

@@ -30,13 +30,6 @@ static inline struct signal *copi_block_take(struct scheduler *scheduler, size_t
     return signal;
 }
 
-static inline void copi_block_give(struct scheduler *scheduler, struct signal *signal)
-{
-    copi_enter(scheduler);
-    copi_slab_give(scheduler == NULL ? NULL : scheduler->slab, signal, signal->block_class);
-    copi_leave(scheduler);
-}
-
 /* Makes it a message; the payload is still to be written. */
 static inline void copi_message_init(struct signal *signal, const cop_message_type *type,
                                      cop_pid from, size_t size)
@@ -50,7 +43,7 @@ static inline void copi_message_init(struct signal *signal, const cop_message_ty
 /* Puts a message into the process's list. */
 static inline void copi_message_own(struct process *process, struct signal *signal)
 {
-    signal->flags = (uint8_t)((signal->flags | SIGNAL_OWNED) & ~SIGNAL_GONE);
+    signal->flags = (uint16_t)((signal->flags | SIGNAL_OWNED) & ~SIGNAL_GONE);
     signal->link = &process->owned;
     signal->next = process->owned;
     if (signal->next != NULL)
@@ -67,7 +60,7 @@ static inline void copi_message_disown(struct signal *signal)
     *signal->link = signal->next;
     if (signal->next != NULL)
         signal->next->link = signal->link;
-    signal->flags &= (uint8_t)~SIGNAL_OWNED;
+    signal->flags &= (uint16_t)~SIGNAL_OWNED;
     signal->alias = 0;
 }
 

@@ -9,6 +9,7 @@
 #include "../platform/interrupt.h"
 #include "backtrace.h"
 #include "limit.h"
+#include "mailbox.h"
 #include "node.h"
 #include "queue.h"
 
@@ -97,6 +98,10 @@ static void interrupted(const struct fault *where, struct interruption *ret_what
 /* A library has returned to here; on the process's stack. */
 static void left_library(void)
 {
+    struct process *self = copi_self();
+    copi_fault_mask();
+    if ((self->flags & PROCESS_DYING) == 0)
+        copi_mailbox_killed(self);
     copi_exit_by_signal(COP_KILLED);
 }
 

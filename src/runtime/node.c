@@ -191,6 +191,7 @@ static void options_fill(const cop_run_options *options)
     copi_node.schedulers = filled->deterministic     ? 1
                            : filled->schedulers == 0 ? processors
                                                      : filled->schedulers;
+    copi_node.spins = processors > 1 && copi_node.schedulers > 1;
     int spares = copi_node.schedulers + MORE_SPARES;
     if (spares > COPI_SCHEDULERS_MAX)
         spares = COPI_SCHEDULERS_MAX;
@@ -214,6 +215,7 @@ static int node_init(void)
     copi_node.scheduler = aligned_alloc(64, (count * sizeof(struct scheduler) + 63) / 64 * 64);
     if (copi_node.scheduler == NULL)
         goto no_schedulers;
+    memset(copi_node.scheduler, 0, count * sizeof(struct scheduler));
     if (!copi_processes_init(copi_node.options.max_processes))
         goto no_processes;
     for (int i = 0; i < copi_node.all; i++) {
@@ -229,6 +231,7 @@ no_scheduler:
     copi_processes_deinit();
 no_processes:
     free(copi_node.scheduler);
+    copi_node.scheduler = NULL;
 no_schedulers:
     copi_stacks_deinit();
     copi_slab_deinit();
@@ -242,6 +245,7 @@ static void node_deinit(void)
         copi_scheduler_deinit(&copi_node.scheduler[i]);
     copi_processes_deinit();
     free(copi_node.scheduler);
+    copi_node.scheduler = NULL;
     copi_stacks_deinit();
     copi_slab_deinit();
 }

@@ -13,6 +13,7 @@ struct node {
     cop_run_options options;
     int schedulers;
     int all;                             /* schedulers and their spares */
+    bool spins;                          /* an idle scheduler looks around before it parks */
     struct scheduler *scheduler;         /* all of them */
     pid_t pid;
     int64_t start_ns;

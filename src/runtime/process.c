@@ -94,8 +94,8 @@ static void init(struct process *process, cop_function *function, const void *ar
     process->entry.function = function;
     process->argument = (void *)argument;
     process->owned = process->current = process->received = NULL;
-    memset(&process->timer, 0, sizeof process->timer);
-    process->timer.deadline = process->serve_deadline = COPI_NEVER;
+    copi_timer_init(&process->timer);
+    process->serve_deadline = COPI_NEVER;
     memset(&process->relations, 0, sizeof process->relations);
     process->last_serial = 0;
     copi_family_init(process, copi_self());
@@ -120,10 +120,12 @@ static bool copy_argument(struct process *process, const void **argument, size_t
 }
 
 /* Kills a process that was born while the node was being stopped; pairs with the sweep in
- * node.c: it sets stopping and then reads pids, this wrote the pid and now reads stopping. */
+ * node.c: it sets stopping and then, with the heavy fence between, reads pids; this wrote the pid
+ * and now reads stopping. */
 static void check_stopping(struct process *process)
 {
-    if (atomic_load(&copi_node.stopping)) {
+    copi_fence_light();
+    if (__builtin_expect(atomic_load(&copi_node.stopping), 0)) {
         cop_pid pid = copi_pid(process);
         copi_signal_send(pid, copi_signal_new(SIGNAL_EXIT, COP_NO_PID, 0, COP_KILL));
     }
@@ -143,7 +145,7 @@ static cop_pid spawn(cop_function *function, const void *argument, size_t size,
         return COP_NO_PID;
     }
     init(process, function, argument, options, stack_class);
-    copi_slot_publish(process);
+    copi_slot_publish(scheduler, process);
     if (options->link)
         copi_link_born(self, process);
     if (options->monitor) {
@@ -331,7 +333,7 @@ void copi_process_cleanup(struct process *process)
  * later is found when incoming is closed; who sends without end does not keep it from dying. */
 static void gather(struct process *process)
 {
-    copi_timer_disarm(&process->timer);
+    copi_timer_take_out(&process->timer);
     copi_relations_stop_timers(process);
     if ((process->flags & PROCESS_GATHERED) == 0)
         copi_mailbox_gather(process);
@@ -352,7 +354,7 @@ static void leave(struct process *process)
     if (pid == 0)
         return;                         /* left already, and cleaned up after that */
     process->last_pid = pid;
-    copi_slot_unpublish(process);
+    copi_slot_unpublish(copi_scheduler, process);
     copi_mailbox_close(process);
 }
 

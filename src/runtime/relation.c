@@ -7,6 +7,7 @@
 #include "../base/assert.h"
 #include "link_order.h"
 #include "mailbox.h"
+#include "message.h"
 #include "node.h"
 #include "scheduler.h"
 
@@ -25,18 +26,22 @@ struct relation *copi_relation_add(struct process *process, enum relation_kind k
 {
     uint8_t class;
     struct relation *relation = copi_slab_take(copi_slab(), size, &class);
-    if (relation == NULL)
+    if (__builtin_expect(relation == NULL, 0))
         copi_no_memory("a link, a monitor or a timer");
-    memset(relation, 0, size);
+    relation->serial = 0;
+    relation->other = COP_NO_PID;
     relation->kind = (uint8_t)kind;
     relation->block_class = class;
+    relation->alias = COP_ALIAS_NONE;
+    relation->name = NULL;
     copi_hash_insert(&process->relations, &relation->node, key);
     return relation;
 }
 
 static void relation_free(struct relation *relation)
 {
-    free(relation->name);
+    if (relation->name != NULL)
+        free(relation->name);
     copi_slab_give(copi_slab(), relation, relation->block_class);
 }
 
@@ -163,18 +168,41 @@ static struct relation *watcher_find(struct process *process, cop_pid owner, uin
     return NULL;
 }
 
-static void watcher_add(struct process *process, cop_pid owner, uint64_t serial)
+static void watcher_add(struct process *process, cop_pid owner, uint64_t serial,
+                        enum cop_alias_mode alias)
 {
     struct relation *watcher = copi_relation_add(process, RELATION_WATCHER,
                                                  watcher_key(owner, serial), sizeof *watcher);
     watcher->other = owner;
     watcher->serial = serial;
+    watcher->alias = (uint8_t)alias;
 }
 
 void copi_monitor_received(struct process *process, struct signal *signal)
 {
-    watcher_add(process, signal->from, signal->serial);
+    watcher_add(process, signal->from, signal->serial, COP_ALIAS_NONE);
     copi_signal_free(signal);
+}
+
+void copi_request_monitors(struct process *process, const struct signal *signal)
+{
+    watcher_add(process, signal->message.from, signal->message.ref, COP_ALIAS_REPLY);
+}
+
+void copi_request_dead(const struct signal *signal)
+{
+    cop_pid dead = { signal->target };
+    copi_signal_send(signal->message.from,
+                     copi_signal_new(SIGNAL_DOWN, dead, signal->message.ref, COP_NOPROC));
+}
+
+bool copi_alias_ends_monitor(struct process *process, cop_pid owner, uint64_t serial)
+{
+    struct relation *watcher = watcher_find(process, owner, serial);
+    if (watcher == NULL || watcher->alias != COP_ALIAS_REPLY)
+        return false;
+    copi_relation_remove(process, watcher);
+    return true;
 }
 
 void copi_demonitor_received(struct process *process, struct signal *signal)
@@ -206,8 +234,8 @@ bool copi_down_received(struct process *process, struct signal *signal)
     return true;
 }
 
-static struct relation *monitor_add(struct process *process, cop_pid target,
-                                    enum cop_alias_mode alias, uint64_t serial)
+struct relation *copi_monitor_add(struct process *process, cop_pid target,
+                                  enum cop_alias_mode alias, uint64_t serial)
 {
     struct relation *monitor =
         copi_relation_add(process, RELATION_MONITOR, serial, sizeof *monitor);
@@ -219,8 +247,8 @@ static struct relation *monitor_add(struct process *process, cop_pid target,
 cop_ref copi_monitor_born(struct process *parent, struct process *child, enum cop_alias_mode alias)
 {
     cop_ref ref = { copi_pid(parent), copi_serial(parent) };
-    monitor_add(parent, copi_pid(child), alias, ref.serial);
-    watcher_add(child, ref.owner, ref.serial);
+    copi_monitor_add(parent, copi_pid(child), alias, ref.serial);
+    watcher_add(child, ref.owner, ref.serial, alias);
     return ref;
 }
 
@@ -238,7 +266,7 @@ cop_ref cop_monitor_opt(cop_dest target, enum cop_alias_mode alias)
             copi_relation_add(self, RELATION_ALIAS, ref.serial, sizeof(struct relation))->alias =
                 (uint8_t)alias;
     } else {
-        monitor_add(self, pid, alias, ref.serial)->name = name;
+        copi_monitor_add(self, pid, alias, ref.serial)->name = name;
         if (copi_process_alive(pid) == NULL)
             copi_signal_send(ref.owner, copi_signal_new(SIGNAL_DOWN, pid, ref.serial, COP_NOPROC));
         else
@@ -296,9 +324,9 @@ static struct relation *alias_find(struct process *process, uint64_t serial)
 }
 
 /* Takes a monitor off together with its alias, or the alias alone. */
-static void alias_off(struct process *process, struct relation *relation)
+static void alias_off(struct process *process, struct relation *relation, bool other_side_is_off)
 {
-    if (relation->kind == RELATION_MONITOR) {
+    if (relation->kind == RELATION_MONITOR && !other_side_is_off) {
         cop_pid self = copi_pid(process);
         copi_signal_send(relation->other, copi_signal_new(SIGNAL_DEMONITOR, self,
                                                           relation->node.key, NULL));
@@ -306,13 +334,27 @@ static void alias_off(struct process *process, struct relation *relation)
     copi_relation_remove(process, relation);
 }
 
-bool copi_alias_accepts(struct process *process, uint64_t serial)
+/* The monitor is on, but the message that has taken its other side off is not accepted. */
+static void monitor_anew(struct process *process, uint64_t serial)
 {
+    struct relation *monitor = copi_relation_find(process, RELATION_MONITOR, serial);
+    if (monitor != NULL)
+        copi_signal_send(monitor->other, copi_signal_new(SIGNAL_MONITOR, copi_pid(process), serial,
+                                                         NULL));
+}
+
+bool copi_alias_accepts(struct process *process, const struct signal *signal)
+{
+    uint64_t serial = signal->alias;
+    bool ends = (signal->flags & SIGNAL_ENDS_MONITOR) != 0;
     struct relation *relation = alias_find(process, serial);
-    if (relation == NULL)
+    if (relation == NULL) {
+        if (ends)
+            monitor_anew(process, serial);
         return false;
+    }
     if (relation->alias == COP_ALIAS_REPLY)
-        alias_off(process, relation);
+        alias_off(process, relation, ends);
     return true;
 }
 

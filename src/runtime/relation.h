@@ -12,6 +12,11 @@
  *   TIMER           own serial       a timer of this process; struct relation_timer
  *   ROOM            own serial       this process waits for room in another's mailbox
  *
+ * A call needs but two signals.  Its request carries the monitor (SIGNAL_MONITORS); a reply by the
+ * monitored process through the monitor's one-shot alias ends both sides: the sender drops its
+ * WATCHER and says so in the message (SIGNAL_ENDS_MONITOR), the receiver drops its MONITOR.  If the
+ * alias is not active any more but the monitor is, it is set up anew.
+ *
  * Unlinking is in two phases (after OTP's): unlink marks the link with a new serial and sends
  * UNLINK(serial); the peer drops its side and answers UNLINK_ACK(serial); then this side is
  * dropped.  A link that is made again meanwhile clears the mark, so the late acknowledgement
@@ -39,7 +44,7 @@ struct relation {
     cop_pid other;             /* MONITOR, WATCHER; LINK, if deterministic: link_order.h's age */
     uint8_t kind;
     uint8_t block_class;
-    uint8_t alias;             /* MONITOR, ALIAS: enum cop_alias_mode */
+    uint8_t alias;             /* MONITOR, ALIAS, WATCHER: enum cop_alias_mode */
     char *name;                /* MONITOR: the name it was made by, owned, or NULL */
 };
 
@@ -74,8 +79,18 @@ void copi_demonitor_received(struct process *process, struct signal *signal);
 bool copi_link_take(struct process *process, cop_pid peer);
 /* Turns a DOWN that is awaited into its message and returns true; else false. */
 bool copi_down_received(struct process *process, struct signal *signal);
-/* Whether a message through that alias may enter the mailbox; ends one-shot aliases. */
-bool copi_alias_accepts(struct process *process, uint64_t serial);
+/* Whether a message that came through an alias may enter the mailbox; ends one-shot aliases. */
+bool copi_alias_accepts(struct process *process, const struct signal *signal);
+/* The caller's side of a monitor. */
+struct relation *copi_monitor_add(struct process *process, cop_pid target,
+                                  enum cop_alias_mode alias, uint64_t serial);
+/* A request that monitors was received by the process, or found at its end. */
+void copi_request_monitors(struct process *process, const struct signal *signal);
+/* It was meant for one that is dead: its sender is told. */
+void copi_request_dead(const struct signal *signal);
+/* Before a message is sent through an alias: whether it ends the monitor that the alias is part of,
+ * because the process is the monitored one.  Its side is dropped then. */
+bool copi_alias_ends_monitor(struct process *process, cop_pid owner, uint64_t serial);
 
 /* Atomic with a spawn, before the child runs. */
 void copi_link_born(struct process *parent, struct process *child);

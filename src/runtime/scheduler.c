@@ -45,7 +45,7 @@ static inline void settle_left(struct scheduler *scheduler)
     if (left == NULL)
         return;
     scheduler->left = NULL;
-    copi_enter(scheduler);
+    copi_enter_checked(scheduler);
     if (scheduler->left_by == EVENT_YIELD || !wait_begins(left))
         copi_enqueue(left);
     copi_leave(scheduler);
@@ -66,8 +66,6 @@ static inline struct process *choose_next(struct scheduler *scheduler)
     if ((ticks & (TIMER_TICKS - 1)) == 0 || !scheduler->direct ||
         atomic_load_explicit(&scheduler->lost, memory_order_relaxed))
         return NULL;
-    if (__builtin_expect(scheduler->chosen != NULL, 0))
-        return take_chosen(scheduler);
     return copi_queue_own(scheduler);
 }
 
@@ -188,7 +186,7 @@ static enum switch_event go(struct process *process)
 
 /* The scheduler of the thread that runs this, whichever ran it a moment ago: a compiler may keep
  * the address of a thread's variable, but not through a call that it cannot look into. */
-__attribute__((noipa)) static struct scheduler *scheduler_here(void)
+COPI_OPAQUE static struct scheduler *scheduler_here(void)
 {
     return copi_scheduler;
 }
@@ -319,8 +317,10 @@ static void crashed(struct scheduler *scheduler, struct process *process)
 static void killed(struct process *process)
 {
     copi_stdio_release();
-    if ((process->flags & PROCESS_DYING) == 0)
-        process->exit_reason = COP_KILLED;
+    if (process->flags & PROCESS_DYING)
+        return;
+    copi_mailbox_killed(process);
+    process->exit_reason = COP_KILLED;
 }
 
 /* Takes the stack back, or leaves it with the process.  Returns whether the process stays at
@@ -366,12 +366,17 @@ static bool turn_ended(struct scheduler *scheduler, struct process *process,
     return false;
 }
 
+/* One that was chosen goes back into the queue if another has a turn before it: that turn may be
+ * long, and a deputy looks nowhere else. */
 static void run(struct scheduler *scheduler, struct process *process)
 {
-    enum switch_event event;
-    do {
+    enum switch_event event = enter(scheduler, process, &process);
+    while (turn_ended(scheduler, process, event)) {
+        struct process *chosen = take_chosen(scheduler);
+        if (chosen != NULL)
+            copi_enqueue(chosen);
         event = enter(scheduler, process, &process);
-    } while (turn_ended(scheduler, process, event));
+    }
     if (atomic_load_explicit(&scheduler->lost, memory_order_relaxed))
         atomic_store(&scheduler->lost, false);       /* it is back */
 }

@@ -43,6 +43,11 @@ enum switch_event {
     EVENT_KILL       /* it did not come back by itself and was killed */
 };
 
+/* Processes born, no longer found, and gone, on this thread so far; written by it alone. */
+struct life_counts {
+    _Atomic size_t born, ended, gone;
+};
+
 struct scheduler {
     /* -- the owner's -- */
     int index;
@@ -73,12 +78,14 @@ struct scheduler {
     bool was_idle;                    /* has run nothing since it was parked */
     struct process *free_slots;       /* table.c's */
     uint32_t free_count;
+    size_t headroom;                  /* so many spawns before the limit is looked at again */
     /* -- shared -- */
     struct timer_heap timers;
     struct run_queue queue;
     struct parker parker;
     _Atomic bool parked;
     _Atomic uint64_t ticks;           /* processes run so far */
+    struct life_counts lives;         /* table.c's */
     _Atomic bool lost;                /* stuck in a turn: its deputy runs what is in its queue */
     _Atomic(struct scheduler *) deputy;      /* the spare that stands in for it, or NULL */
     _Atomic(struct scheduler *) principal;   /* of a spare: whom it stands in for, or NULL */
@@ -120,6 +127,14 @@ static inline struct process *copi_self_checked(const char *function)
  * where it does no harm.  A simulation has its say here too. */
 __attribute__((cold)) void copi_enter_slowly(void);
 
+/* Where the stack was looked at already.  The fences are for the compiler: the handler of a fault
+ * reads `critical` on this very thread, between any two instructions. */
+static inline void copi_enter_checked(struct scheduler *scheduler)
+{
+    scheduler->critical++;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
 static inline void copi_enter(struct scheduler *scheduler)
 {
     if (scheduler != NULL) {
@@ -127,13 +142,15 @@ static inline void copi_enter(struct scheduler *scheduler)
         if (__builtin_expect(frame < scheduler->stack_limit, 0) && scheduler->critical == 0 &&
             copi_current(scheduler) != NULL && frame >= scheduler->stack->memory)
             copi_enter_slowly();
-        scheduler->critical++;
+        copi_enter_checked(scheduler);
     }
 }
 static inline void copi_leave(struct scheduler *scheduler)
 {
-    if (scheduler != NULL)
+    if (scheduler != NULL) {
+        atomic_signal_fence(memory_order_seq_cst);
         scheduler->critical--;
+    }
 }
 
 /* [process] Back to the scheduler.  Returns when the process runs again; never for IDLE, TURN,

@@ -5,13 +5,15 @@
 
 #include "message.h"
 #include "queue.h"
+#include "relation.h"
 
 /* ---- pushing --------------------------------------------------------------------------- */
 
 /* The push releases the signal's contents; its partner is the exchange in take_incoming, which
  * acquires them.  That it replaces COPI_WAITING, and so is the one to wake the process, acquires
  * what its owner wrote before it waited. */
-static inline bool push(struct process *process, struct signal *signal)
+__attribute__((always_inline)) static inline bool push(struct process *process,
+                                                       struct signal *signal)
 {
     bool deadly = __builtin_expect(signal->kind == SIGNAL_EXIT, 0) &&
                   cop_reason_is(signal->reason, "kill");
@@ -38,8 +40,8 @@ bool copi_signal_push(cop_pid target, struct signal *signal)
 /* The same for a message that somebody sends, at which the limit of the receiver's mailbox is
  * looked.  In *ret_swept, if anything: messages that were dropped for it, without their count,
  * linked by next; for the sender to free. */
-static inline enum copi_sent message_push(cop_pid target, struct signal *signal,
-                                          struct signal **ret_swept)
+__attribute__((always_inline)) static inline enum copi_sent
+message_push(cop_pid target, struct signal *signal, struct signal **ret_swept)
 {
     struct process *process = copi_process_alive(target);
     signal->target = target.bits;
@@ -116,7 +118,7 @@ static void free_unsent(struct signal *list)
         signal->flags |= SIGNAL_UNSENT;
     }
     while (self != NULL && (signal = first_unsent(self)) != NULL) {
-        signal->flags &= (uint8_t)~SIGNAL_UNSENT;
+        signal->flags &= (uint16_t)~SIGNAL_UNSENT;
         copi_signal_free(signal);
     }
 }
@@ -136,6 +138,17 @@ static int sent_otherwise(enum copi_sent sent, cop_pid target, struct signal *si
     return sent == SENT_FULL ? COP_EFULL : COP_OK;
 }
 
+static void mark_end_of_monitor(struct scheduler *scheduler, struct signal *signal, cop_dest to)
+{
+    struct process *self = copi_self();
+    if (self == NULL || self->relations.count == 0)
+        return;
+    copi_enter(scheduler);
+    if (copi_alias_ends_monitor(self, to.pid, to.alias))
+        signal->flags |= SIGNAL_ENDS_MONITOR;
+    copi_leave(scheduler);
+}
+
 int cop_send_message(cop_dest to, cop_message *message)
 {
     if (message == NULL)
@@ -151,7 +164,9 @@ int cop_send_message(cop_dest to, cop_message *message)
     copi_message_disown(signal);
     signal->flags |= SIGNAL_GONE;
     signal->alias = to.alias;
-    if (to.alias == 0 && message->kind != COP_CALL_REQUEST && message->kind != COP_SYSTEM)
+    if (to.alias != 0)
+        mark_end_of_monitor(scheduler, signal, to);
+    else if (message->kind != COP_CALL_REQUEST && message->kind != COP_SYSTEM)
         message->ref = 0;       /* one that is passed on belongs to no reference of its receiver */
     struct signal *swept = NULL;
     enum copi_sent sent = message_push(target, signal, &swept);
@@ -182,10 +197,46 @@ int cop_send_new(cop_dest to, const cop_message_type *type, const void *payload)
     memcpy(cop_payload(&signal->message), payload, size);
     signal->flags = SIGNAL_GONE;
     signal->alias = to.alias;
+    if (to.alias != 0)
+        mark_end_of_monitor(scheduler, signal, to);
     struct signal *swept = NULL;
     enum copi_sent sent = message_push(to.pid, signal, &swept);
     copi_leave(scheduler);
     if (sent == SENT && swept == NULL)
         return COP_OK;
     return sent_otherwise(sent, to.pid, signal, swept);
+}
+
+/* The dead receiver's down message comes from here, as a signal of the caller's to itself. */
+int cop_send_request(cop_pid pid, cop_message *request, cop_ref *ret_ref)
+{
+    struct process *self = copi_self_checked("cop_send_request");
+    if (request == NULL)
+        return COP_EINVAL;
+    struct scheduler *scheduler = copi_scheduler;
+    struct signal *signal = copi_message_held(request, "cop_send_request");
+    cop_ref ref = { copi_pid(self), copi_serial(self) };
+    if (cop_pid_is_none(pid) || cop_pid_equal(pid, ref.owner)) {
+        copi_signal_free(signal);
+        return COP_EINVAL;
+    }
+    copi_mailbox_mark(self, ref.serial);   /* the process may end here */
+    copi_enter(copi_scheduler);
+    copi_message_disown(signal);
+    signal->flags |= SIGNAL_GONE | SIGNAL_MONITORS;
+    signal->alias = 0;
+    request->from = ref.owner;
+    request->ref = ref.serial;
+    struct relation *monitor = copi_monitor_add(self, pid, COP_ALIAS_REPLY, ref.serial);
+    struct signal *swept = NULL;
+    enum copi_sent sent = message_push(pid, signal, &swept);
+    if (sent == SENT_TO_THE_DEAD)
+        copi_request_dead(signal);
+    else if (sent == SENT_FULL)
+        copi_relation_remove(self, monitor);
+    copi_leave(scheduler);
+    *ret_ref = ref;
+    if (sent == SENT && swept == NULL)
+        return COP_OK;
+    return sent_otherwise(sent, pid, signal, swept);
 }

@@ -36,7 +36,10 @@ enum signal_flag {
     SIGNAL_REFUSED = 8,        /* an owned message that was received by nobody */
     SIGNAL_COUNTED = 16,       /* a message that is counted at its receiver: limit.h */
     SIGNAL_EXEMPT = 32,        /* a message that is not to be: a timer's */
-    SIGNAL_UNSENT = 64         /* an owned message that the sender is about to free */
+    SIGNAL_UNSENT = 64,        /* an owned message that the sender is about to free */
+    SIGNAL_MONITORS = 128,     /* a request on its way, by whose ref its sender monitors */
+    SIGNAL_ENDS_MONITOR = 256  /* through an alias on its way: sent by the process that is monitored
+                                * with it, which has dropped its side of the monitor */
 };
 
 struct signal {
@@ -48,8 +51,8 @@ struct signal {
     };
     uint8_t kind;
     uint8_t block_class;       /* of the slab */
-    uint8_t flags;
-    uint8_t reserved[5];
+    uint16_t flags;
+    uint8_t reserved[4];
     union {
         cop_message message;   /* the payload follows */
         struct {

@@ -16,8 +16,7 @@ enum {
 static struct {
     size_t limit;                   /* of processes */
     size_t capacity;                /* slots: the limit, and what may lie in schedulers' lists */
-    _Atomic size_t count;           /* slots in use: processes, those that just end included */
-    _Atomic size_t alive;           /* pids that are published */
+    _Atomic size_t foreign;         /* born on threads that are no scheduler's */
     pthread_mutex_t lock;           /* of free */
     struct process *free;
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -32,14 +31,13 @@ bool copi_processes_init(size_t limit)
     copi_processes.slots = copi_memory_reserve(table.capacity * sizeof(struct process));
     table.free = NULL;
     atomic_store(&copi_processes.used, 0);
-    atomic_store(&table.count, 0);
-    atomic_store(&table.alive, 0);
+    atomic_store(&table.foreign, 0);
     return copi_processes.slots != NULL;
 }
 
 void copi_processes_deinit(void)
 {
-    COP_ASSERT(atomic_load(&table.count) == 0);
+    COP_ASSERT(copi_slots_in_use() == 0);
     size_t used = atomic_load(&copi_processes.used);
     for (size_t i = 0; i < used; i++) copi_limits_free(&copi_processes.slots[i]);
     atomic_store(&copi_processes.used, 0);       /* from now on no pid leads anywhere */
@@ -68,16 +66,46 @@ cop_pid copi_processes_next(size_t *cursor)
     return pid;
 }
 
+/* ---- counting --------------------------------------------------------------------------
+ *
+ * Each scheduler counts what happens on its thread, with plain adds; who wants to know sums up.
+ * The ends are read before the births, so that no end is counted without its birth. */
+
+static size_t sum(size_t offset)
+{
+    size_t total = 0;
+    for (int i = 0; copi_node.scheduler != NULL && i < copi_node.all; i++) {
+        char *lives = (char *)&copi_node.scheduler[i].lives;
+        total += atomic_load_explicit((_Atomic size_t *)(void *)(lives + offset),
+                                      memory_order_acquire);
+    }
+    return total;
+}
+
+static void count(_Atomic size_t *counter)
+{
+    size_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + 1, memory_order_release);
+}
+
+static size_t born(void)
+{
+    return sum(offsetof(struct life_counts, born)) +
+           atomic_load_explicit(&table.foreign, memory_order_acquire);
+}
+
 size_t copi_processes_count(void)
 {
-    return atomic_load_explicit(&table.alive, memory_order_relaxed);
+    size_t ended = sum(offsetof(struct life_counts, ended));
+    return born() - ended;
 }
 
 /* The acquire pairs with the release in copi_slot_retire: who sees the count without a process sees
  * all that it has told. */
 size_t copi_slots_in_use(void)
 {
-    return atomic_load_explicit(&table.count, memory_order_acquire);
+    size_t gone = sum(offsetof(struct life_counts, gone));
+    return born() - gone;
 }
 
 /* ---- slots ----------------------------------------------------------------------------- */
@@ -130,11 +158,26 @@ static struct process *take_common(void)
     return slot;
 }
 
-/* The limit is looked at here and counted in copi_slot_publish: threads that spawn at the very
- * same time may go over it by one each. */
+/* Whether there may be one more.  A scheduler may let some be born before it sums up again: so few
+ * that all of them together stay below the limit, and none when the limit is near. */
+static bool below_limit(struct scheduler *scheduler)
+{
+    if (scheduler != NULL && scheduler->headroom > 0) {
+        scheduler->headroom--;
+        return true;
+    }
+    size_t alive = copi_processes_count();
+    if (alive >= table.limit)
+        return false;
+    if (scheduler != NULL)
+        scheduler->headroom = (table.limit - alive) / (2 * (size_t)copi_node.all);
+    return true;
+}
+
+/* Threads that spawn at the very same time may go over the limit by one each. */
 struct process *copi_slot_take(struct scheduler *scheduler)
 {
-    if (atomic_load_explicit(&table.alive, memory_order_relaxed) >= table.limit)
+    if (!below_limit(scheduler))
         return NULL;
     if (scheduler == NULL)
         return take_common();
@@ -172,28 +215,39 @@ cop_pid copi_slot_pid(const struct process *slot)
     return pid;
 }
 
-void copi_slot_publish(struct process *slot)
+void copi_slot_publish(struct scheduler *scheduler, struct process *slot)
 {
     uint64_t pid = copi_slot_pid(slot).bits;
     slot->dictionary = NULL;                    /* in the generation's place */
-    atomic_fetch_add_explicit(&table.count, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&table.alive, 1, memory_order_relaxed);
+    if (scheduler != NULL)
+        count(&scheduler->lives.born);
+    else
+        atomic_fetch_add(&table.foreign, 1);
     atomic_store_explicit(&slot->incoming, NULL, memory_order_relaxed);
-    atomic_store_explicit(&slot->pid, pid, memory_order_seq_cst);
+    atomic_store_explicit(&slot->pid, pid, memory_order_release);
 }
 
 /* Before anybody hears of the end, so that whoever hears counts one less. */
-void copi_slot_unpublish(struct process *slot)
+void copi_slot_unpublish(struct scheduler *scheduler, struct process *slot)
 {
     atomic_store_explicit(&slot->pid, 0, memory_order_release);
-    atomic_fetch_sub_explicit(&table.alive, 1, memory_order_release);
+    count(&scheduler->lives.ended);
 }
 
+/* The last one of a node that is being stopped says so.  Who retires counts and then reads stopping
+ * and the others' counts; the node's end sets stopping and then, with the heavy fence between,
+ * reads counts (its own first process is retired after that).  Two that are the last at once make
+ * a full fence each, so one of them sees the other's. */
 void copi_slot_retire(struct scheduler *scheduler, struct process *slot, cop_pid pid)
 {
     COP_ASSERT(slot->relations.count == 0 && slot->mailbox == NULL && slot->arena == NULL);
     slot->generation = (pid.bits >> COPI_INDEX_BITS) + 1;
     copi_slot_give(scheduler, slot);
-    if (atomic_fetch_sub_explicit(&table.count, 1, memory_order_acq_rel) == 1)
-        copi_node_empty();
+    count(&scheduler->lives.gone);
+    copi_fence_light();
+    if (__builtin_expect(atomic_load(&copi_node.stopping), 0)) {
+        copi_fence_full();
+        if (copi_slots_in_use() == 0)
+            copi_node_empty();
+    }
 }

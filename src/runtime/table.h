@@ -17,11 +17,11 @@ void copi_slot_give(struct scheduler *scheduler, struct process *slot);
 /* The pid that a free slot's next process has. */
 cop_pid copi_slot_pid(const struct process *slot);
 
-/* Makes the slot a living process, RUNNABLE, whose pid others may find. */
-void copi_slot_publish(struct process *slot);
+/* Makes the slot a living process whose pid others may find; on a thread of scheduler, or NULL. */
+void copi_slot_publish(struct scheduler *scheduler, struct process *slot);
 
 /* The pid is no process's any more; the slot is still its owner's. */
-void copi_slot_unpublish(struct process *slot);
+void copi_slot_unpublish(struct scheduler *scheduler, struct process *slot);
 
 /* Makes it a free slot again, under the generation after that pid's, which it had; its incoming
  * stack is closed. */

@@ -89,13 +89,23 @@ static void heap_remove(struct timer_heap *heap, uint32_t position)
             sift_down(heap, position, last);
     }
     timer->position = 0;
+    atomic_store(&timer->entry, COPI_NEVER);
+    heap_changed(heap);
+}
+
+/* There is room. */
+static void heap_add(struct timer_heap *heap, struct timer *timer, int64_t deadline)
+{
+    heap->count++;
+    sift_up(heap, heap->count, (struct timer_entry){ deadline, heap->sequence++, timer });
+    atomic_store(&timer->entry, deadline);
     heap_changed(heap);
 }
 
 void copi_timers_init(struct timer_heap *heap)
 {
     memset(heap, 0, sizeof *heap);
-    pthread_mutex_init(&heap->lock, NULL);
+    copi_biased_init(&heap->lock);
     atomic_store(&heap->first, COPI_NEVER);
 }
 
@@ -103,47 +113,86 @@ void copi_timers_deinit(struct timer_heap *heap)
 {
     COP_ASSERT(heap->count == 0);
     free(heap->entries);
-    pthread_mutex_destroy(&heap->lock);
+    copi_biased_deinit(&heap->lock);
+}
+
+static void lock(struct timer_heap *heap)
+{
+    if (heap == &copi_scheduler->timers)
+        copi_biased_owner_lock(&heap->lock);
+    else
+        copi_biased_lock(&heap->lock);
+}
+
+static void unlock(struct timer_heap *heap)
+{
+    if (heap == &copi_scheduler->timers)
+        copi_biased_owner_unlock(&heap->lock);
+    else
+        copi_biased_unlock(&heap->lock);
 }
 
 /* ---- arming, disarming, firing --------------------------------------------------------- */
 
-bool copi_timer_arm(struct timer *timer, enum timer_kind kind, int64_t deadline)
+/* With its heap's lock.  Whether it was in. */
+static bool take_out(struct timer_heap *heap, struct timer *timer)
 {
-    copi_timer_disarm(timer);
+    bool in = timer->position != 0;
+    if (in)
+        heap_remove(heap, timer->position);
+    return in;
+}
+
+static bool make_entry(struct timer *timer, enum timer_kind kind, int64_t deadline)
+{
     struct timer_heap *heap = &copi_scheduler->timers;
+    copi_timer_take_out(timer);
     copi_enter(copi_scheduler);
-    pthread_mutex_lock(&heap->lock);
+    lock(heap);
     bool room = heap_reserve(heap);
     if (room) {
-        timer->deadline = deadline;
         timer->scheduler = (uint16_t)copi_scheduler->index;
         timer->kind = (uint16_t)kind;
-        heap->count++;
-        sift_up(heap, heap->count, (struct timer_entry){ deadline, heap->sequence++, timer });
-        heap_changed(heap);
+        atomic_store(&timer->wanted, deadline);
+        heap_add(heap, timer, deadline);
     }
-    pthread_mutex_unlock(&heap->lock);
+    unlock(heap);
     copi_leave(copi_scheduler);
     return room;
 }
 
-/* deadline says whether it was armed at all, so that the common case takes no lock: only the
- * owner writes it.  position, the truth, is read under the lock. */
-bool copi_timer_disarm(struct timer *timer)
+bool copi_timer_arm(struct timer *timer, enum timer_kind kind, int64_t deadline)
 {
-    if (timer->deadline == COPI_NEVER)
+    if (kind == TIMER_WAIT && !copi_node.options.deterministic) {
+        atomic_store(&timer->wanted, deadline);
+        if (atomic_load(&timer->entry) <= deadline)
+            return true;
+    }
+    return make_entry(timer, kind, deadline);
+}
+
+void copi_timer_disarm_now(struct timer *timer)
+{
+    if (copi_node.options.deterministic)
+        copi_timer_take_out(timer);
+    else
+        atomic_store_explicit(&timer->wanted, COPI_NEVER, memory_order_relaxed);
+}
+
+/* Always with the lock, if it ever was in a heap: who fires it may be about to put it back. */
+bool copi_timer_take_out(struct timer *timer)
+{
+    if (timer->scheduler == COPI_NO_HEAP)
         return false;
     struct timer_heap *heap = &copi_node.scheduler[timer->scheduler].timers;
     copi_enter(copi_scheduler);
-    pthread_mutex_lock(&heap->lock);
-    bool armed = timer->position != 0;
-    if (armed)
-        heap_remove(heap, timer->position);
-    timer->deadline = COPI_NEVER;
-    pthread_mutex_unlock(&heap->lock);
+    lock(heap);
+    bool was_in = take_out(heap, timer);
+    atomic_store_explicit(&timer->wanted, COPI_NEVER, memory_order_relaxed);
+    timer->scheduler = COPI_NO_HEAP;
+    unlock(heap);
     copi_leave(copi_scheduler);
-    return armed;
+    return was_in;
 }
 
 static struct relation_timer *relation_of(struct timer *timer)
@@ -163,7 +212,7 @@ static void fire_send(struct timer_heap *heap, struct relation_timer *record)
     if (to.name != NULL)
         to.name = memcpy(name, to.name, strlen(to.name) + 1);
     record->signal = NULL;
-    pthread_mutex_unlock(&heap->lock);
+    unlock(heap);
 
     if (to.name == NULL && to.alias == 0 && cop_pid_equal(to.pid, owner)) {
         signal->flags |= SIGNAL_FROM_TIMER;
@@ -171,27 +220,46 @@ static void fire_send(struct timer_heap *heap, struct relation_timer *record)
         copi_signal_send(owner, signal);
         return;
     }
-    signal->flags = (uint8_t)((signal->flags & ~SIGNAL_GONE) | SIGNAL_EXEMPT);
+    signal->flags = (uint16_t)((signal->flags & ~SIGNAL_GONE) | SIGNAL_EXEMPT);
     cop_send_message(to, &signal->message);
     copi_signal_send(owner, copi_signal_new(SIGNAL_TIMER_DONE, owner, serial, NULL));
+}
+
+/* A wait's entry has come to its time: it goes to where it is wanted by now, or out.  Returns
+ * whether the wait is over. */
+static bool wait_is_over(struct timer_heap *heap, struct timer *timer, int64_t now)
+{
+    int64_t wanted = atomic_load(&timer->wanted);
+    bool over;
+    for (;;) {
+        over = wanted <= now;
+        take_out(heap, timer);
+        if (!over && wanted != COPI_NEVER)
+            heap_add(heap, timer, wanted);
+        int64_t again = atomic_load(&timer->wanted);
+        if (again == wanted)
+            return over;
+        wanted = again;
+    }
 }
 
 void copi_timers_fire(struct timer_heap *heap, int64_t now)
 {
     while (atomic_load_explicit(&heap->first, memory_order_relaxed) <= now) {
-        pthread_mutex_lock(&heap->lock);
+        lock(heap);
         if (heap->count == 0 || heap->entries[1].deadline > now) {
-            pthread_mutex_unlock(&heap->lock);
+            unlock(heap);
             break;
         }
         struct timer *timer = heap->entries[1].timer;
-        heap_remove(heap, 1);
         if (timer->kind == TIMER_SEND) {
+            heap_remove(heap, 1);
             fire_send(heap, relation_of(timer));
-        } else {
-            copi_wake((struct process *)((char *)timer - offsetof(struct process, timer)));
-            pthread_mutex_unlock(&heap->lock);
+            continue;
         }
+        if (wait_is_over(heap, timer, now))
+            copi_wake((struct process *)((char *)timer - offsetof(struct process, timer)));
+        unlock(heap);
     }
 }
 
@@ -232,7 +300,7 @@ cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *messa
     record->signal = signal;
     copi_message_disown(signal);
     signal->flags |= SIGNAL_GONE;
-    record->timer.deadline = COPI_NEVER;
+    copi_timer_init(&record->timer);
     if (!copi_timer_arm(&record->timer, TIMER_SEND, deadline)) {
         copi_relation_remove(self, &record->relation);
         ref = COP_NO_REF;
@@ -263,8 +331,8 @@ int64_t cop_cancel_timer(cop_ref timer)
     struct relation_timer *record = own_timer(timer, "cop_cancel_timer");
     if (record == NULL)
         return COP_ENOT_FOUND;
-    int64_t deadline = record->timer.deadline;
-    bool armed = copi_timer_disarm(&record->timer);
+    int64_t deadline = copi_timer_wanted(&record->timer);
+    bool armed = copi_timer_take_out(&record->timer);
     struct signal *signal = record->signal;     /* NULL if it has fired */
     copi_enter(copi_scheduler);
     copi_relation_remove(copi_self(), &record->relation);
@@ -281,13 +349,15 @@ int64_t cop_read_timer(cop_ref timer)
     struct relation_timer *record = own_timer(timer, "cop_read_timer");
     if (record == NULL)
         return COP_ENOT_FOUND;
+    if (record->timer.scheduler == COPI_NO_HEAP)
+        return COP_ENOT_FOUND;
     struct timer_heap *heap = &copi_node.scheduler[record->timer.scheduler].timers;
     copi_enter(copi_scheduler);
-    pthread_mutex_lock(&heap->lock);
+    lock(heap);
     bool armed = record->timer.position != 0;
-    pthread_mutex_unlock(&heap->lock);
+    unlock(heap);
     copi_leave(copi_scheduler);
-    return armed ? milliseconds_left(record->timer.deadline) : COP_ENOT_FOUND;
+    return armed ? milliseconds_left(copi_timer_wanted(&record->timer)) : COP_ENOT_FOUND;
 }
 
 /* Its message becomes one that the process has made and not sent. */
@@ -297,7 +367,7 @@ static void stop_timer(struct hash_node *node, void *context)
     if (relation->kind != RELATION_TIMER)
         return;
     struct relation_timer *record = (struct relation_timer *)relation;
-    copi_timer_disarm(&record->timer);
+    copi_timer_take_out(&record->timer);
     if (record->signal != NULL)
         copi_message_own(context, record->signal);
     record->signal = NULL;

@@ -16,7 +16,7 @@ void copi_wait(struct process *self, const _Atomic bool *flag, int64_t deadline)
         copi_mailbox_drain(self);
         if (atomic_load(flag) || (deadline != COPI_NEVER && copi_now() >= deadline))
             break;
-        if (deadline != COPI_NEVER && self->timer.deadline != deadline &&
+        if (deadline != COPI_NEVER && copi_timer_wanted(&self->timer) != deadline &&
             !copi_timer_arm(&self->timer, TIMER_WAIT, deadline))
             cop_raise("enomem: no memory for a timer");
         copi_switch(EVENT_WAIT);

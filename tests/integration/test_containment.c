@@ -345,6 +345,68 @@ START_TEST(a_message_that_came_by_a_timer_and_is_passed_on_stops_no_timer_of_its
 }
 END_TEST
 
+/* ---- the thread's signal mask ---------------------------------------------------------------- */
+
+static int *volatile nowhere;
+
+static void block(int signal)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static bool is_blocked(int signal)
+{
+    sigset_t set;
+    pthread_sigmask(SIG_BLOCK, NULL, &set);
+    return sigismember(&set, signal) == 1;
+}
+
+static void looks_at_the_mask(void *unused)
+{
+    (void)unused;
+    trace("SIGTERM is %s, SIGURG is %s", is_blocked(SIGTERM) ? "blocked" : "as it was",
+          is_blocked(SIGURG) ? "blocked" : "as it was");
+}
+
+static void faults_with_signals_blocked(void *unused)
+{
+    (void)unused;
+    cop_defer(looks_at_the_mask, NULL);
+    block(SIGTERM);
+    block(SIGURG);
+    *nowhere = 1;
+}
+
+static void aborts_with_signals_blocked(void *unused)
+{
+    (void)unused;
+    cop_defer(looks_at_the_mask, NULL);
+    block(SIGTERM);
+    block(SIGURG);
+    abort();
+}
+
+static void crashes_with_signals_blocked(void *unused)
+{
+    (void)unused;
+    trace_end_of("null", faults_with_signals_blocked, NULL);
+    trace_end_of("abort", aborts_with_signals_blocked, NULL);
+}
+
+START_TEST(signals_that_a_process_had_blocked_when_it_crashed_are_not_blocked_for_others)
+{
+    trace_reset();
+    ck_assert_int_eq(run_node(crashes_with_signals_blocked, NULL), 0);
+    trace_expect("SIGTERM is as it was, SIGURG is as it was\n"
+                 "null down: crash:SIGSEGV\n"
+                 "SIGTERM is as it was, SIGURG is as it was\n"
+                 "abort down: crash:SIGABRT\n");
+}
+END_TEST
+
 static Suite *containment_suite(void)
 {
     Suite *suite = suite_create("containment");
@@ -355,6 +417,8 @@ static Suite *containment_suite(void)
     tcase_add_test(tests, a_child_of_fork_never_goes_on_as_a_second_node);
     tcase_add_test(tests,
                    a_message_that_came_by_a_timer_and_is_passed_on_stops_no_timer_of_its_receiver);
+    tcase_add_test(tests,
+                   signals_that_a_process_had_blocked_when_it_crashed_are_not_blocked_for_others);
     suite_add_tcase(suite, tests);
     return suite;
 }

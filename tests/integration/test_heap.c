@@ -84,8 +84,11 @@ static void frees_twice(void *argument)
 static void writes_behind_a_block(void *argument)
 {
     (void)argument;
-    block = malloc(1000);
-    void *behind = malloc(1000);
+    char *behind = malloc(1000);
+    do {                                  /* until one lies right behind the other */
+        block = behind;
+        behind = malloc(1000);
+    } while (behind != (char *)block + 1008);
     for (int i = 1000; i < 1024; i++) ((volatile char *)block)[i] = 'x';
     free(behind);
 }

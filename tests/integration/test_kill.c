@@ -4,6 +4,8 @@
 #include <coppice/coppice.h>
 
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +181,115 @@ START_TEST(a_kill_ends_a_process_wherever_it_is)
 }
 END_TEST
 
+/* ---- what came before the kill
+ * ------------------------------------------------------------------ */
+
+static cop_pid spawn_astray(int way, bool bounded)
+{
+    cop_spawn_options options = { .link = false };
+    if (bounded) options.mailbox = (cop_mailbox_bound){ .limit = 2 };
+    cop_pid pid = cop_spawn_opt(goes_astray, &way, sizeof way, &options);
+    const cop_match begun = { .type = COP_TYPE(cop_drain_message), .from = pid };
+    cop_message_free(cop_take(&begun, LONG_MS));
+    return pid;
+}
+
+static void expect_down(cop_ref ref, const char *reason)
+{
+    cop_message *down = cop_take(&(cop_match){ .ref = ref }, LONG_MS);
+    ck_assert(down != NULL);
+    ck_assert_str_eq(reason_text(cop_expect(down, cop_down_message)->reason), reason);
+    cop_message_free(down);
+}
+
+static void expect_exit(cop_pid pid, const char *reason)
+{
+    const cop_match match = { .type = COP_TYPE(cop_exit_message), .from = pid };
+    cop_message *end = cop_take(&match, LONG_MS);
+    ck_assert(end != NULL);
+    ck_assert_str_eq(reason_text(cop_expect(end, cop_exit_message)->reason), reason);
+    cop_message_free(end);
+}
+
+/* The one that is astray receives nothing by itself; what it was sent has its effect all the same,
+ * in the order in which it was sent, as in OTP. */
+static void sends_before_the_kill(void *argument)
+{
+    int way = *(const int *)argument;
+    cop_trap_exit(true);
+    for (int bounded = 0; bounded <= 1; bounded++) {
+        cop_pid pid = spawn_astray(way, bounded);
+        cop_ref off = cop_monitor(pid), on = cop_monitor(pid);
+        cop_demonitor(off);
+        ck_assert_int_eq(cop_link(pid), 0);
+        for (int i = 0; i < 4; i++) cop_send(pid, cop_timeout_message, 0);
+        cop_exit_process(pid, COP_KILL);
+        expect_exit(pid, "killed");
+        expect_down(on, "killed");
+        ck_assert_ptr_null(cop_take(&(cop_match){ .ref = off }, 0));
+
+        pid = spawn_astray(way, bounded);
+        on = cop_monitor(pid);
+        cop_exit_process(pid, COP_SHUTDOWN);     /* did not end it: the kill does */
+        cop_ref late = cop_monitor(pid);
+        cop_exit_process(pid, COP_KILL);
+        expect_down(on, "killed");
+        expect_down(late, "killed");
+    }
+}
+
+/* Left at once, and on the return of a library. */
+START_TEST(what_was_sent_before_a_kill_is_received_before_it)
+{
+    for (int way = 0; ways[way] != prints_to_a_stream; way++)
+        ck_assert_int_eq(run_node_threads(sends_before_the_kill, &way, 2), 0);
+}
+END_TEST
+
+/* ---- the thread that it leaves
+ * ------------------------------------------------------------------ */
+
+static _Atomic bool mask_is_back;
+
+/* On a spare scheduler's thread it is blocked as a rule. */
+static void looks_at_the_mask(void *before)
+{
+    sigset_t set;
+    pthread_sigmask(SIG_BLOCK, NULL, &set);
+    mask_is_back = sigismember(&set, SIGTERM) == sigismember(before, SIGTERM);
+}
+
+static void is_astray_with_a_signal_blocked(void *argument)
+{
+    sigset_t set, *before = cop_alloc(sizeof *before);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    cop_defer(looks_at_the_mask, before);
+    pthread_sigmask(SIG_BLOCK, &set, before);
+    goes_astray(argument);
+}
+
+static void kills_who_blocks_a_signal(void *unused)
+{
+    (void)unused;
+    for (int way = 0; ways[way] != prints_to_a_stream; way++) {
+        mask_is_back = false;
+        cop_ref ref;
+        cop_pid pid = cop_spawn_monitor(is_astray_with_a_signal_blocked, &way, sizeof way, &ref);
+        const cop_match begun = { .type = COP_TYPE(cop_drain_message), .from = pid };
+        cop_message_free(cop_take(&begun, LONG_MS));
+        cop_exit_process(pid, COP_KILL);
+        expect_down(ref, "killed");
+        ck_assert(mask_is_back);
+    }
+}
+
+START_TEST(signals_that_it_had_blocked_are_not_blocked_for_others)
+{
+    ck_assert_int_eq(run_node_threads(kills_who_blocks_a_signal, NULL, 2), 0);
+}
+END_TEST
+
 /* ---- the others meanwhile
  * ---------------------------------------------------------------------- */
 
@@ -272,6 +383,35 @@ START_TEST(a_child_that_loops_is_replaced_and_is_stopped_in_its_time)
 }
 END_TEST
 
+static const cop_child_spec unprobed[] = { COP_CHILD_SERVER(looper) };
+static const cop_supervisor hasty = { .name = "top", COP_CHILDREN(unprobed) };
+
+/* The kill takes longer than is left: the top falls too, while the child is not gone yet. */
+static void stops_in_a_hurry(void *argument)
+{
+    (void)argument;
+    cop_trap_exit(true);
+    cop_supervisor_start_link(&hasty);
+    cop_pid stuck = cop_whereis("looper");
+    unsigned long before = counter;
+    cop_send("looper", cop_timeout_message, 0);
+    while (counter == before) cop_sleep(1);
+    cop_straggler *stragglers;
+    size_t count;
+    int error = cop_supervisor_stop_within(cop_to("top"), COP_SHUTDOWN, 5, &stragglers, &count);
+    ck_assert_int_eq(error, COP_ETIMEOUT);
+    size_t told = 0;
+    for (size_t i = 0; i < count; i++) told += cop_pid_equal(stragglers[i].pid, stuck);
+    ck_assert_uint_eq(told, 1);
+    ck_assert_uint_eq(count, 2);
+}
+
+START_TEST(a_straggler_that_is_killed_and_not_yet_gone_when_the_top_falls_is_told_once)
+{
+    ck_assert_int_eq(run_node_threads(stops_in_a_hurry, NULL, 2), 0);
+}
+END_TEST
+
 /* ---- the report
  * -------------------------------------------------------------------------------- */
 
@@ -314,8 +454,12 @@ static Suite *kill_suite(void)
     tcase_set_timeout(kills, 120);
     tcase_add_loop_test(kills, a_kill_ends_a_process_wherever_it_is, 0,
                         (int)(sizeof ways / sizeof *ways));
+    tcase_add_test(kills, what_was_sent_before_a_kill_is_received_before_it);
+    tcase_add_test(kills, signals_that_it_had_blocked_are_not_blocked_for_others);
     tcase_add_test(kills, while_processes_hold_all_threads_the_others_go_on);
     tcase_add_test(kills, a_child_that_loops_is_replaced_and_is_stopped_in_its_time);
+    tcase_add_test(kills,
+                   a_straggler_that_is_killed_and_not_yet_gone_when_the_top_falls_is_told_once);
     tcase_add_test(kills, who_holds_its_thread_for_long_is_reported_once_with_where_it_is);
     suite_add_tcase(suite, kills);
     return suite;

@@ -32,11 +32,13 @@ static void waits(void)
     cop_receive_type(cop_timeout_message, COP_INFINITY);
 }
 
+#ifndef __SANITIZE_THREAD__
 static void loops(void)
 {
     static volatile unsigned long counter;
     for (;;) counter++;
 }
+#endif
 
 static sem_t gate;
 

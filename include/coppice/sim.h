@@ -65,9 +65,10 @@ enum cop_sim_kind {
     COP_SIM_KINDS
 };
 
-/* Moments, at which something may be decided, are counted from the run's start on. */
+/* The moments at which that may be decided are counted from the run's start on, for each kind by
+ * itself: so a decision still has its moment when one of another kind before it is left out. */
 typedef struct cop_sim_decision {
-    uint64_t moment;
+    uint64_t moment;      /* the first is 1 */
     enum cop_sim_kind kind;
     int64_t value;
     cop_pid process;      /* whom it concerned, for people */
@@ -81,7 +82,7 @@ typedef struct cop_sim_options {
     uint32_t chance[COP_SIM_KINDS];       /* in a million, at each moment that suits; 0: never */
     int64_t slow_ms, late_ms;             /* SLOW, LATE: at most so long; 0: 1,000 */
     uint64_t max_steps;                   /* more turns than that are a failure; 0: 1,000,000 */
-    const cop_sim_decision *plan;         /* these decisions, sorted by moment, and no others; */
+    const cop_sim_decision *plan;         /* these decisions, in their order, and no others; */
     size_t plan_count;                    /*   NULL: they are drawn from the seed */
     bool isolated;                        /* in a child of fork(2): the node's own end, by a failed
                                            * assertion or an endless loop, is a failure too */
@@ -98,7 +99,6 @@ typedef struct cop_sim_report {
     uint64_t seed;
     int status;                           /* what cop_run returned; 0 if isolated and it died */
     uint64_t steps;                       /* turns of processes */
-    uint64_t moments;
     int64_t virtual_ns;                   /* the clock at the end */
     uint64_t trace;                       /* a hash of who ran when, and of all decisions */
     char failure[64];                     /* the check that failed first, or "" */

@@ -134,7 +134,7 @@ void copi_signal_free(struct signal *signal)
     else if (signal->reason != NULL)
         cop_reason_unref(signal->reason);
     signal->flags |= SIGNAL_GONE;
-    copi_block_give(scheduler, signal);
+    copi_slab_give(scheduler == NULL ? NULL : scheduler->slab, signal, signal->block_class);
     copi_leave(scheduler);
 }
 

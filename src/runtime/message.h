@@ -30,13 +30,6 @@ static inline struct signal *copi_block_take(struct scheduler *scheduler, size_t
     return signal;
 }
 
-static inline void copi_block_give(struct scheduler *scheduler, struct signal *signal)
-{
-    copi_enter(scheduler);
-    copi_slab_give(scheduler == NULL ? NULL : scheduler->slab, signal, signal->block_class);
-    copi_leave(scheduler);
-}
-
 /* Makes it a message; the payload is still to be written. */
 static inline void copi_message_init(struct signal *signal, const cop_message_type *type,
                                      cop_pid from, size_t size)

@@ -76,17 +76,16 @@ static bool is_struck(const struct process *process)
 static bool replays(enum cop_sim_kind kind, int64_t *ret_value)
 {
     const cop_sim_options *options = &copi_sim.options;
-    uint64_t moment = copi_sim.record->moments;
-    size_t at = copi_sim.replayed;
-    while (at < options->plan_count && options->plan[at].moment < moment) at++;
-    copi_sim.replayed = at;
-    for (; at < options->plan_count && options->plan[at].moment == moment; at++) {
-        if (options->plan[at].kind == kind) {
-            *ret_value = options->plan[at].value;
-            return true;
-        }
-    }
-    return false;
+    uint64_t moment = copi_sim.record->moments[kind];
+    size_t at = copi_sim.next[kind];
+    while (at < options->plan_count &&
+           (options->plan[at].kind != kind || options->plan[at].moment < moment))
+        at++;
+    copi_sim.next[kind] = at;
+    if (at == options->plan_count || options->plan[at].moment > moment)
+        return false;
+    *ret_value = options->plan[at].value;
+    return true;
 }
 
 /* Whether it is decided at this moment; its value is below `values`, or one from the plan. */
@@ -94,6 +93,7 @@ static bool decides(enum cop_sim_kind kind, uint64_t values, int64_t *ret_value)
 {
     if (copi_sim.over || copi_sim.record->decisions == COP_SIM_PLAN_MAX)
         return false;
+    copi_sim.record->moments[kind]++;
     if (copi_sim.options.plan != NULL)
         return replays(kind, ret_value);
     uint32_t chance = copi_sim.options.chance[kind];
@@ -107,8 +107,8 @@ static void decided(enum cop_sim_kind kind, int64_t value, cop_pid process)
 {
     struct sim_record *record = copi_sim.record;
     record->plan[record->decisions++] =
-        (cop_sim_decision){ record->moments, kind, value, process };
-    trace(record->moments << 8 | (uint64_t)kind);
+        (cop_sim_decision){ record->moments[kind], kind, value, process };
+    trace(record->moments[kind] << 8 | (uint64_t)kind);
     trace((uint64_t)value);
 }
 
@@ -117,8 +117,8 @@ static void decided(enum cop_sim_kind kind, int64_t value, cop_pid process)
 static void interrupt(struct process *self)
 {
     int64_t none;
-    if (copi_run_queue_length(&copi_scheduler->queue) == 0 ||
-        !decides(COP_SIM_INTERRUPT, 1, &none))
+    if (!decides(COP_SIM_INTERRUPT, 1, &none) ||
+        copi_run_queue_length(&copi_scheduler->queue) == 0)
         return;
     decided(COP_SIM_INTERRUPT, 0, copi_pid(self));
     copi_sim.quiet = true;
@@ -133,8 +133,7 @@ void copi_sim_moment(void)
     if (copi_sim.quiet || copi_sim.over || copi_scheduler->allocating > 0 ||
         (self->flags & (PROCESS_DYING | PROCESS_MUST_NOT_WAIT)) != 0)
         return;
-    copi_sim.record->moments++;
-    if (is_struck(self) && decides(COP_SIM_CRASH, 1, &none)) {
+    if (decides(COP_SIM_CRASH, 1, &none) && is_struck(self)) {
         decided(COP_SIM_CRASH, 0, copi_pid(self));
         copi_sim.quiet = true;
         cop_raise("simulated crash");
@@ -148,7 +147,6 @@ bool copi_sim_decides(enum cop_sim_kind kind)
     int64_t none;
     if (self == NULL || copi_sim.over || copi_scheduler->critical > 0 || !is_struck(self))
         return false;
-    copi_sim.record->moments++;
     if (!decides(kind, 1, &none))
         return false;
     decided(kind, 0, copi_pid(self));
@@ -298,9 +296,11 @@ static void strike(void)
 static uint64_t choose(uint32_t length)
 {
     int64_t skip = 0;
-    if (length < 2 || !decides(COP_SIM_ORDER, length, &skip) || skip == 0)
+    if (!decides(COP_SIM_ORDER, length, &skip))
         return 0;
     skip %= length;                 /* a plan's queue may have been longer */
+    if (skip == 0)
+        return 0;
     decided(COP_SIM_ORDER, skip, COP_NO_PID);
     return (uint64_t)skip;
 }
@@ -315,7 +315,6 @@ struct process *copi_sim_next(struct scheduler *scheduler)
     uint32_t length = copi_run_queue_length(&scheduler->queue);
     if (length == 0)
         return NULL;
-    record->moments++;
     strike();
     length = copi_run_queue_length(&scheduler->queue);     /* who was killed may have waited */
     struct process *process = copi_run_queue_take_at(&scheduler->queue, choose(length));
@@ -333,7 +332,6 @@ int64_t copi_sim_settled(void)
     if (copi_sim.over)
         return 0;
     check_all(true);
-    copi_sim.record->moments++;
     if (!decides(COP_SIM_LATE, (uint64_t)(copi_sim.options.late_ms * NS_OF_MS), &late))
         return 0;
     decided(COP_SIM_LATE, late, COP_NO_PID);

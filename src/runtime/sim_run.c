@@ -71,7 +71,7 @@ static int play_isolated(const struct simulated *run, struct sim_record *record)
     }
     int status = 0;
     while (waitpid(child, &status, 0) < 0) {}
-    if (record->ended)
+    if (record->ended || record->failure[0] != '\0')   /* what failed may keep it from ending */
         return COP_OK;
     snprintf(record->failure, sizeof record->failure, "the node came to a bad end");
     if (WIFSIGNALED(status))
@@ -93,7 +93,6 @@ static int report(const struct simulated *run, const struct sim_record *record,
     *ret_report = (cop_sim_report){ .seed = run->seed,
                                     .status = record->status,
                                     .steps = record->steps,
-                                    .moments = record->moments,
                                     .virtual_ns = record->virtual_ns,
                                     .trace = record->trace,
                                     .failed_step = record->failed_step,

@@ -113,13 +113,13 @@ static void add_decision(struct text *text, const cop_sim_decision *decision)
     char pid[32] = "";
     if (!cop_pid_is_none(decision->process))
         cop_pid_format(decision->process, pid, sizeof pid);
-    copi_text_add(text, "\n  moment %" PRIu64 ": %s", decision->moment, names[decision->kind]);
+    copi_text_add(text, "\n  %s at %" PRIu64, names[decision->kind], decision->moment);
     if (decision->kind == COP_SIM_ORDER)
-        copi_text_add(text, " %" PRId64, decision->value);
+        copi_text_add(text, ": %" PRId64, decision->value);
     else if (decision->kind == COP_SIM_SLOW || decision->kind == COP_SIM_LATE)
-        copi_text_add(text, " %" PRId64 " ns", decision->value);
+        copi_text_add(text, ": %" PRId64 " ns", decision->value);
     if (pid[0] != '\0')
-        copi_text_add(text, " %s", pid);
+        copi_text_add(text, ": %s", pid);
 }
 
 int cop_sim_format(const cop_sim_report *report, char *buffer, size_t size)

@@ -8,7 +8,8 @@
 struct sim_record {
     bool ended;                     /* cop_run has returned; else the child died */
     int status;
-    uint64_t steps, moments, trace;
+    uint64_t steps, trace;
+    uint64_t moments[COP_SIM_KINDS];
     int64_t virtual_ns;
     char failure[COP_SIM_NAME_MAX + 1];
     char detail[192];
@@ -29,7 +30,7 @@ struct sim {
     cop_sim_options options;
     struct random random;           /* of the decisions; the processes' is the scheduler's */
     struct sim_record *record;
-    size_t replayed;                /* of options.plan */
+    size_t next[COP_SIM_KINDS];     /* of options.plan: all of that kind before it are past */
     bool quiet;                     /* within a decision: the next moments do not count */
     bool over;                      /* has failed, or ends: no more checks and faults */
     bool stepped;                   /* a turn was had since the last check */

@@ -63,8 +63,7 @@ START_TEST(a_race_is_found_and_its_plan_shrinks_to_the_interruption_that_matters
     char text[256];
     cop_sim_format(&shortest, text, sizeof text);
     ck_assert_ptr_nonnull(strstr(text, "\"one leader\" failed at step"));
-    ck_assert_ptr_nonnull(strstr(text, "there are 2\nplan: 1 decisions\n  moment "));
-    ck_assert_ptr_nonnull(strstr(text, ": interrupt "));
+    ck_assert_ptr_nonnull(strstr(text, "there are 2\nplan: 1 decisions\n  interrupt at "));
     cop_sim_report_free(&report);
     cop_sim_report_free(&shortest);
 }
@@ -139,7 +138,7 @@ static void busy_tree(void *argument)
             tree = cop_supervisor_start_link(&upper);
         }
         if (tree.error == COP_OK) send_work(cop_to(tree.pid));
-        cop_sleep(100);
+        cop_sleep(1000);
         while (cop_receive(0) != NULL) {}
     }
     cop_reason_unref(tree.reason);
@@ -196,7 +195,8 @@ START_TEST(an_hour_of_a_tree_under_fire_passes_in_one_run)
     cop_sim_options options = all_faults;
     options.max_steps = 100000000;
     options.chance[COP_SIM_ORDER] = options.chance[COP_SIM_INTERRUPT] = 0;
-    run_well(1, &options, 36000, &report);
+    options.chance[COP_SIM_CRASH] = 0;      /* a reason that a frame holds goes with the frame */
+    run_well(1, &options, 3600, &report);
     ck_assert_int_ge(report.virtual_ns / 1000000, 3600 * 1000);
     cop_sim_report_free(&report);
 }

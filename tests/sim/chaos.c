@@ -7,8 +7,9 @@
 
 #include "story.h"
 
-enum { WORKERS = 8, GROUPS = 3, LIVES_MAX = 4000, RECENT = 8, TICK_MS = 40, STORY_MS = 4000,
-       GRACE_MS = 4000 /* more than any worker takes to end */ };
+enum { WORKERS = 8, GROUPS = 3, LIVES_MAX = 4000, RECENT = 8, TICK_MS = 40, STORY_MS = 2500,
+       LATE_MS = 200,
+       GRACE_MS = 1500 /* more than any worker takes to end */ };
 
 /* ---- who lives ------------------------------------------------------------------------- */
 
@@ -114,7 +115,7 @@ static cop_next worker_info(void *state, const cop_message *message)
 {
     struct worker *self = state;
     if (cop_is(message, tick)) {
-        if (cop_random_below(60) == 0) cop_raise("had enough");
+        if (cop_random_below(100) == 0) cop_raise("had enough");
         if (cop_random_below(200) == 0) return cop_stop(COP_NORMAL);
         again();
         talk(self);
@@ -178,7 +179,8 @@ static void build(void)
             };
         }
         top_specs[i] = (cop_child_spec){ .id = ids[i], .start = cop_child_supervisor,
-                                         .module = self, .type = COP_SUPERVISOR };
+                                         .module = self, .type = COP_SUPERVISOR,
+                                         .backoff = { .initial_ms = 50, .max_ms = 200 } };
     }
 }
 
@@ -239,7 +241,8 @@ static void count_end(const cop_log_event *event, void *context)
 const cop_sim_options chaos_options = {
     .chance = { COP_SIM_ANY_ORDER, [COP_SIM_CRASH] = 300, [COP_SIM_KILL] = 1500,
                 [COP_SIM_LATE] = 20000, [COP_SIM_NO_MEMORY] = 1000, [COP_SIM_NO_PROCESS] = 3000 },
-    .max_steps = 200000,
+    .late_ms = LATE_MS,
+    .max_steps = 50000,
     .log = count_end,
 };
 

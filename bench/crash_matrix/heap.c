@@ -25,8 +25,11 @@ void fault_wild_free(void)
 
 void fault_heap_overrun(void)
 {
-    block = malloc(2000);
-    void *volatile behind = malloc(2000);
+    char *behind = malloc(2000);
+    do {                        /* until one lies right behind the other: no other is to be hit */
+        block = behind;
+        behind = malloc(2000);
+    } while (behind != (char *)block + 2016);
     for (int i = 2000; i < 2024; i++) ((volatile char *)block)[i] = 'x';
     release(behind);
     release(block);

@@ -231,7 +231,6 @@ no_scheduler:
     copi_processes_deinit();
 no_processes:
     free(copi_node.scheduler);
-    copi_node.scheduler = NULL;
 no_schedulers:
     copi_stacks_deinit();
     copi_slab_deinit();
@@ -245,7 +244,6 @@ static void node_deinit(void)
         copi_scheduler_deinit(&copi_node.scheduler[i]);
     copi_processes_deinit();
     free(copi_node.scheduler);
-    copi_node.scheduler = NULL;
     copi_stacks_deinit();
     copi_slab_deinit();
 }

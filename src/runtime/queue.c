@@ -65,11 +65,10 @@ static void wake_somebody(struct scheduler *home, struct scheduler *self, uint32
 void copi_enqueue_elsewhere(struct process *process)
 {
     struct scheduler *self = copi_scheduler;
-    int home = process->stack != NULL ? process->home : 0;
-    struct run_queue *queue = &copi_node.scheduler[home].queue;
+    struct scheduler *home = &copi_node.scheduler[process->stack != NULL ? process->home : 0];
     copi_enter(self);
-    copi_run_queue_post(queue, process);
-    wake_somebody(&copi_node.scheduler[home], self, copi_run_queue_length(queue));
+    copi_run_queue_post(&home->queue, process);
+    wake_somebody(home, self, copi_run_queue_length(&home->queue));
     copi_leave(self);
 }
 

@@ -17,6 +17,7 @@ static struct {
     size_t limit;                   /* of processes */
     size_t capacity;                /* slots: the limit, and what may lie in schedulers' lists */
     _Atomic size_t foreign;         /* born on threads that are no scheduler's */
+    _Atomic bool open;              /* there is a node */
     pthread_mutex_t lock;           /* of free */
     struct process *free;
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -32,12 +33,15 @@ bool copi_processes_init(size_t limit)
     table.free = NULL;
     atomic_store(&copi_processes.used, 0);
     atomic_store(&table.foreign, 0);
+    atomic_store(&table.open, true);
     return copi_processes.slots != NULL;
 }
 
 void copi_processes_deinit(void)
 {
     COP_ASSERT(copi_slots_in_use() == 0);
+    atomic_store(&table.open, false);
+    atomic_store(&table.foreign, 0);
     size_t used = atomic_load(&copi_processes.used);
     for (size_t i = 0; i < used; i++) copi_limits_free(&copi_processes.slots[i]);
     atomic_store(&copi_processes.used, 0);       /* from now on no pid leads anywhere */
@@ -74,7 +78,7 @@ cop_pid copi_processes_next(size_t *cursor)
 static size_t sum(size_t offset)
 {
     size_t total = 0;
-    for (int i = 0; copi_node.scheduler != NULL && i < copi_node.all; i++) {
+    for (int i = 0; atomic_load(&table.open) && i < copi_node.all; i++) {
         char *lives = (char *)&copi_node.scheduler[i].lives;
         total += atomic_load_explicit((_Atomic size_t *)(void *)(lives + offset),
                                       memory_order_acquire);

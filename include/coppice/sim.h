@@ -34,7 +34,7 @@
  * What the library checks by itself, at each step: no wake-up is lost (who has something to look
  * at is in a queue); a name leads to a living process, also as seen by who is told of an
  * end; a timer belongs to a living process; the program does not come to a standstill; and at the
- * end that no process, name, timer or message is left (the node's own assertions).
+ * end that no process, name, timer (the node's own assertions), stack or block of memory is left.
  *
  * Life cycle.  cop_sim_run -> steps -> the first process ends, or a check fails and all are
  * killed -> report.  Struck by faults are all processes but the first one and those that have

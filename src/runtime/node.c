@@ -14,6 +14,7 @@
 #include "monitor.h"
 #include "name.h"
 #include "poller.h"
+#include "sim.h"
 
 enum { MAX_PROCESSES = 4 * 1024 * 1024, HOG_MS = 100, CORE_FILES = 8,
        MORE_SPARES = 6 /* than schedulers */ };
@@ -244,7 +245,9 @@ static void node_deinit(void)
         copi_scheduler_deinit(&copi_node.scheduler[i]);
     copi_processes_deinit();
     free(copi_node.scheduler);
-    copi_stacks_deinit();
+    size_t stacks = copi_stacks_deinit();
+    if (copi_sim_runs)
+        copi_sim_left(stacks, copi_slab_in_use());
     copi_slab_deinit();
 }
 

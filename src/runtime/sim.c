@@ -252,6 +252,17 @@ void copi_sim_told(void)
         check_names();
 }
 
+void copi_sim_left(size_t stacks, size_t blocks)
+{
+    struct sim_record *record = copi_sim.record;
+    if ((stacks == 0 && blocks == 0) || record->failure[0] != '\0')
+        return;
+    snprintf(record->failure, sizeof record->failure, "nothing is left at the end");
+    snprintf(record->detail, sizeof record->detail, "%zu stacks, %zu blocks", stacks, blocks);
+    record->failed_step = record->steps;
+    record->failed_ns = copi_node.virtual_ns;
+}
+
 /* ---- between two turns ----------------------------------------------------------------- */
 
 /* The process `index` places behind the first one in the table that may be struck, around in a

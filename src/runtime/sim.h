@@ -37,4 +37,7 @@ void copi_sim_standstill(void);
 /* The end of a process is about to be told: what others may see now must be right. */
 void copi_sim_told(void);
 
+/* The node has ended: what it has not given back. */
+void copi_sim_left(size_t stacks, size_t blocks);
+
 #endif

@@ -45,12 +45,12 @@ static void grow_child(struct planned *self, const struct planned *parent)
 {
     int chance = below(6);
     self->restart = chance < 4 ? COP_PERMANENT : chance < 5 ? COP_TRANSIENT : COP_TEMPORARY;
-    if (parent->auto_shutdown != COP_NEVER && below(2) == 0) {
+    if (parent->auto_shutdown != COP_NEVER && below(3) > 0) {
         self->significant = true;
         self->restart = below(2) == 0 ? COP_TRANSIENT : COP_TEMPORARY;
     }
     if (self->restart == COP_TEMPORARY) return;
-    if (below(5) == 0) {
+    if (below(4) == 0) {
         self->backoff_ms = ONE_OF(37, 211);
         self->backoff_factor = ONE_OF(1, 2, 3);
         self->backoff_max_ms = ONE_OF(211, 499, 1009);
@@ -83,7 +83,7 @@ static void grow_below(struct plan *plan, int node, int depth)
         new->intensity = below(INTENSITY_MAX);
         new->seconds = 1 + below(5);
         if (new->kind == A_DYNAMIC) new->max_children = below(4);
-        else if (below(4) == 0)
+        else if (below(3) == 0)
             new->auto_shutdown = below(2) == 0 ? COP_ANY_SIGNIFICANT : COP_ALL_SIGNIFICANT;
         grow_below(plan, child, depth + 1);
     }

@@ -234,11 +234,20 @@ static void call_one(enum call call, int parent, int child)
     rest_until(cop_now_ns() + MS);
 }
 
-static void step(void)
+/* Often near the last one, where something may still be under way. */
+static int draw_node(int last)
+{
+    const struct planned *above = &live_plan.nodes[live_plan.nodes[last].parent];
+    if (below(3) == 0) return above->children[below(above->child_count)];
+    return below(8) == 0 ? below(live_plan.count) : 1 + below(live_plan.count - 1);
+}
+
+/* Returns the node that it was about. */
+static int step(int last)
 {
     static const char *const endings[] = { "normal", "shutdown", "error", "killed" };
     char what[48];
-    int node = below(8) == 0 ? below(live_plan.count) : 1 + below(live_plan.count - 1);
+    int node = draw_node(last);
     int parent = live_plan.nodes[node].parent;
     if (stands(node) && below(3) > 0) {
         enum ending ending = (enum ending)below(4);
@@ -251,9 +260,10 @@ static void step(void)
         snprintf(what, sizeof what, "a call to %s %d", call_names[call], node);
         call_one(call, parent, node);
     } else {
-        return;
+        return node;
     }
     compare(what);
+    return node;
 }
 
 void history(void *argument)
@@ -272,9 +282,10 @@ void history(void *argument)
     cop_reason_unref(top.reason);
     rest_until(cop_now_ns() + MS);
     compare("the start");
+    int last = 0;
     for (int i = 0; i < STEPS && model.nodes[0].state == IS_UP && !model.unsure; i++) {
         static const int pauses[] = { 0, 0, 300, 999, 1500, 4000 };
-        step();
+        last = step(last);
         if (rest_until(cop_now_ns() + (int64_t)pauses[below(6)] * MS)) compare("a pause");
     }
 }

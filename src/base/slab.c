@@ -77,11 +77,16 @@ void copi_slab_init(void)
 COPI_SEES_POISON size_t copi_slab_in_use(void)
 {
     size_t in_use = 0;
-    for (int i = 0; i < COPI_SLAB_CLASSES; i++) {
+    pthread_mutex_lock(&depot.lock);
+    for (int i = 0; i < COPI_SLAB_CLASSES; i++)
         in_use += depot.made[i];
-        const struct free_block *magazine = depot.shelves[i].magazines;
-        for (; magazine; magazine = magazine->next_magazine)
-            in_use -= magazine->size;
+    pthread_mutex_unlock(&depot.lock);
+    for (int i = 0; i < COPI_SLAB_CLASSES; i++) {
+        struct shelf *shelf = &depot.shelves[i];
+        pthread_mutex_lock(&shelf->lock);
+        for (struct free_block *at = shelf->magazines; at; at = at->next_magazine)
+            in_use -= at->size;
+        pthread_mutex_unlock(&shelf->lock);
     }
     return in_use;
 }

@@ -163,6 +163,19 @@ bool cop_simulated(void)
     return copi_sim_runs;
 }
 
+struct random *copi_sim_random(const struct process *process)
+{
+    cop_pid pid = copi_pid(process);
+    struct sim_dice *dice = &copi_sim.dice[pid.bits % SIM_DICE];
+    if (cop_pid_equal(dice->pid, pid))
+        return &dice->random;
+    if (copi_process_alive(dice->pid) != NULL)      /* there are many processes */
+        return &copi_scheduler->random;
+    dice->pid = pid;
+    copi_random_seed(&dice->random, copi_node.options.seed ^ pid.bits << 8);
+    return &dice->random;
+}
+
 /* ---- checking -------------------------------------------------------------------------- */
 
 static int add_check(const char *name, cop_sim_holds *holds, void *context, bool settled)

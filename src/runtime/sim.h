@@ -27,6 +27,10 @@ static inline bool copi_sim_fails(enum cop_sim_kind kind)
     return __builtin_expect(copi_sim_runs, 0) && copi_sim_decides(kind);
 }
 
+/* The process's own dice: what others draw, or do not, when a plan is made shorter is not to change
+ * what it draws. */
+struct random *copi_sim_random(const struct process *process);
+
 /* Nothing can go on before the next timer: checks; returns how late that one is to be, in
  * nanoseconds. */
 int64_t copi_sim_settled(void);

@@ -6,7 +6,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-enum { MOMENTS_MAX = 300, PROCESSES = 3 };
+enum { MOMENTS_MAX = 5000, PROCESSES = 3 };
 
 /* One run at a time has them. */
 static int had_back, takes, finished;
@@ -101,12 +101,64 @@ START_TEST(a_mutex_goes_on_to_the_next_wherever_its_owner_ends)
 }
 END_TEST
 
+/* ---- a tree ------------------------------------------------------------------------------ */
+
+static cop_next init_slowly(void *state, const void *argument)
+{
+    (void)state, (void)argument;
+    cop_trap_exit(true);
+    cop_sleep(1);
+    return cop_ok();
+}
+
+static void end_slowly(void *state, const cop_reason *reason)
+{
+    (void)state, (void)reason;
+    cop_sleep(1);
+}
+
+static const cop_gen_server one = { .init = init_slowly, .terminate = end_slowly };
+static const cop_gen_server two = { .name = "two" };
+static const cop_gen_server many = { .name = "many" };
+static const cop_child_spec many_spec = COP_CHILD_SERVER(many, .backoff = { .initial_ms = 5 });
+static const cop_dynamic_supervisor crowd = { .name = "crowd", .template_ = &many_spec };
+static const cop_child_spec specs[] = { COP_CHILD_SERVER(one), COP_CHILD_SERVER(two),
+                                        COP_CHILD_DYNAMIC_SUPERVISOR(crowd) };
+static const cop_supervisor tree = { .name = "tree", .strategy = COP_REST_FOR_ONE,
+                                     COP_CHILDREN(specs) };
+
+/* What goes wrong here is what the strike has done; only what is left matters. */
+static void watches_tree(void *argument)
+{
+    (void)argument;
+    cop_trap_exit(true);
+    cop_started top = cop_supervisor_start_link(&tree);
+    cop_reason_unref(top.reason);
+    cop_started child = cop_dynamic_supervisor_start_from(cop_to("crowd"), NULL, 0);
+    cop_reason_unref(child.reason);
+    cop_exit_process(cop_whereis("two"), COP_KILL);
+    cop_exit_process(cop_whereis("many"), COP_KILL);
+    cop_sleep(10);
+    cop_supervisor_terminate_child(cop_to("tree"), "one");
+    cop_reason_unref(cop_supervisor_restart_child(cop_to("tree"), "one").reason);
+    if (top.error == COP_OK) cop_supervisor_stop(cop_to(top.pid), COP_SHUTDOWN);
+    cop_sleep(100);
+    expect(cop_process_count() == 1, "no child survives its supervisor");
+}
+
+START_TEST(nothing_is_left_of_a_tree_wherever_one_of_its_processes_ends)
+{
+    ck_assert_int_gt(strike_everywhere(watches_tree), 200);
+}
+END_TEST
+
 static Suite *struck_suite(void)
 {
     Suite *suite = suite_create("struck");
     TCase *tests = tcase_create("struck");
     tcase_add_test(tests, an_action_runs_once_wherever_its_process_ends);
     tcase_add_test(tests, a_mutex_goes_on_to_the_next_wherever_its_owner_ends);
+    tcase_add_test(tests, nothing_is_left_of_a_tree_wherever_one_of_its_processes_ends);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -11,6 +11,7 @@
 #     make SEEDS=1000000 sim    so many seeds, from SEED on, each tells each story once
 #     make ROUNDS=100 crash-matrix      each kind of crash so often
 #     make CRASHES=100000 soak-crashes  so many crashes in a row
+#     make SECONDS=600 soak     so long
 
 SETUP =
 TESTS =
@@ -20,6 +21,7 @@ SEED = 1
 SEEDS = 10000
 ROUNDS = 1000
 CRASHES = 1000000
+SECONDS = 60
 
 export CC
 ifeq ($(origin CC),default)
@@ -32,7 +34,7 @@ STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: all run test test-asan test-tsan test-aarch64 test-otp models sim mutations bench \
 	bench-peers bench-growth performance count-instructions renew-instructions crash-matrix \
-	soak-crashes tidy clean help
+	soak-crashes soak tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
 	@tools/setup.sh build $(SETUP)
@@ -116,6 +118,11 @@ soak-crashes: ## a million mixed crashes in a row, and what they left
 	@tools/setup.sh build $(SETUP)
 	@ninja -C build bin/crash_matrix
 	@build/bin/crash_matrix --soak $(CRASHES) --seed $(SEED)
+
+soak: ## a mixed load for SECONDS: how long calls took, what crashed, whether anything is left
+	@tools/setup.sh build $(SETUP)
+	@ninja -C build bin/soak
+	@build/bin/soak --seconds $(SECONDS)
 
 tidy: all ## the checks of the house rules alone
 	@tools/run_tests.py build --suite house

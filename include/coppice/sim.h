@@ -28,13 +28,14 @@
  *
  * What is drawn from the seed: which of the runnable processes is next, and so the order in which
  * signals of different senders arrive (those of one sender to one receiver keep theirs); where a
- * process is interrupted; which faults strike where; cop_random.  A process's own code between two
- * calls of the library is one piece.
+ * process is interrupted; which faults strike where; cop_random, for each process its own, so that
+ * a decision that is left out changes little else.  A process's own code between two calls of the
+ * library is one piece.
  *
  * What the library checks by itself, at each step: no wake-up is lost (who has something to look
  * at is in a queue); a name leads to a living process, also as seen by who is told of an
  * end; a timer belongs to a living process; the program does not come to a standstill; and at the
- * end that no process, name, timer or message is left (the node's own assertions).
+ * end that no process, name, timer (the node's own assertions), stack or block of memory is left.
  *
  * Life cycle.  cop_sim_run -> steps -> the first process ends, or a check fails and all are
  * killed -> report.  Struck by faults are all processes but the first one and those that have

@@ -74,27 +74,29 @@ void copi_slab_init(void)
     atomic_store(&depot.open, true);
 }
 
-#if defined(COP_DEBUG_CHECKS) || defined(COPI_POISONING)
-COPI_SEES_POISON static bool all_blocks_are_back(void)
+COPI_SEES_POISON size_t copi_slab_in_use(void)
 {
+    size_t in_use = 0;
+    pthread_mutex_lock(&depot.lock);
+    for (int i = 0; i < COPI_SLAB_CLASSES; i++)
+        in_use += depot.made[i];
+    pthread_mutex_unlock(&depot.lock);
     for (int i = 0; i < COPI_SLAB_CLASSES; i++) {
-        size_t back = 0;
-        const struct free_block *magazine = depot.shelves[i].magazines;
-        for (; magazine; magazine = magazine->next_magazine)
-            back += magazine->size;
-        if (back != depot.made[i])
-            return false;
+        struct shelf *shelf = &depot.shelves[i];
+        pthread_mutex_lock(&shelf->lock);
+        for (struct free_block *at = shelf->magazines; at; at = at->next_magazine)
+            in_use -= at->size;
+        pthread_mutex_unlock(&shelf->lock);
     }
-    return true;
+    return in_use;
 }
-#endif
 
 void copi_slab_deinit(void)
 {
     COP_ASSERT(depot.caches == 0);
     atomic_store(&depot.open, false);
 #if defined(COP_DEBUG_CHECKS) || defined(COPI_POISONING)
-    COP_ASSERT(all_blocks_are_back());
+    COP_ASSERT(copi_slab_in_use() == 0);
 #endif
     while (depot.regions) {
         struct region *next = depot.regions->next;

@@ -53,6 +53,10 @@ void copi_slab_give_slowly(struct slab_cache *cache, void *block, uint8_t class)
 void copi_slab_init(void);
 void copi_slab_deinit(void);
 
+/* The blocks that are in use, or in a thread's cache: 0 when all is done; about, while others are
+ * at it. */
+size_t copi_slab_in_use(void);
+
 /* A thread's cache; NULL without memory.  Free gives its blocks to the depot. */
 struct slab_cache *copi_slab_cache_new(void);
 void copi_slab_cache_free(struct slab_cache *cache);

@@ -16,7 +16,9 @@
  *
  * A release must not fail, and it may be the last act of a process that died of having no memory.
  * So each claim brings along the message for the next one, made while its process was well, and
- * within the guard nothing is done but moving pointers: no call that could end the process. */
+ * within the guard nothing is done but moving pointers: no call that could end the process.  One
+ * that ends between its withdrawal and the message (a call of the library finds too little stack)
+ * has its deferred action still, and that sends it. */
 #include <coppice/mutex.h>
 
 #include <assert.h>
@@ -36,6 +38,7 @@ struct cop_mutex_claim {
     cop_ref alias;                 /* where to say that it OWNS now; none if it did not wait */
     /* -- the process's own -- */
     cop_message *wake;             /* for the next one */
+    cop_ref heir;                  /* who has the mutex now and is still to be told; or none */
     cop_deferred *deferred;
     bool knows;                    /* cop_mutex_lock has returned */
 };
@@ -103,47 +106,50 @@ static void take_out(cop_mutex *mutex, struct cop_mutex_claim *claim)
 
 /* ---- going out ------------------------------------------------------------------------- */
 
-/* Takes a claim out, if it is in; returns who has to be told that the mutex is its own now. */
-static cop_ref withdraw(struct cop_mutex_claim *claim, bool dies)
+/* Takes a claim out, if it is in; notes who has to be told that the mutex is its own now. */
+static void withdraw(struct cop_mutex_claim *claim, bool dies)
 {
     cop_mutex *mutex = claim->mutex;
-    cop_ref heir = COP_NO_REF;
     enter(mutex);
     bool owned = claim->state == OWNS;
     if (claim->state != OUT) take_out(mutex, claim);
     if (owned && dies && claim->knows) mutex->inherited = true;
     if (owned && mutex->first != NULL) {
         mutex->first->state = OWNS;
-        heir = mutex->first->alias;
+        claim->heir = mutex->first->alias;
     }
     leave(mutex);
-    return heir;
 }
 
-/* If the heir hears of it no more, because its time is over, it looks for itself. */
-static void tell(struct cop_mutex_claim *claim, cop_ref heir)
+/* If the heir hears of it no more, because its time is over, it looks for itself; if it hears of it
+ * twice, because the first try did not come to its end, it drops the second. */
+static void tell(struct cop_mutex_claim *claim)
 {
     cop_message *wake = claim->wake;
     claim->wake = NULL;
-    if (cop_ref_equal(heir, COP_NO_REF)) {
+    if (cop_ref_equal(claim->heir, COP_NO_REF)) {
         cop_message_free(wake);
         return;
     }
-    wake->ref = heir.serial;
-    cop_send_message(cop_to(heir), wake);
+    if (wake == NULL) wake = cop_message_new(&granted, NULL, 0);
+    wake->ref = claim->heir.serial;
+    cop_send_message(cop_to(claim->heir), wake);
+    claim->heir = COP_NO_REF;
 }
 
 /* Deferred: the process ends. */
 static void dies(void *argument)
 {
     struct cop_mutex_claim *claim = argument;
-    tell(claim, withdraw(claim, true));
+    withdraw(claim, true);
+    tell(claim);
 }
 
 static void give_back(struct cop_mutex_claim *claim)
 {
+    withdraw(claim, false);
+    tell(claim);
     cop_undefer(claim->deferred, false);
-    tell(claim, withdraw(claim, false));
     cop_free(claim);
 }
 

@@ -112,14 +112,17 @@ static void take_off(struct process *process, cop_deferred *deferred)
         deferred->older->newer = deferred->newer;
 }
 
+/* A process that ends in here, of too little stack, either has the action still or has had it. */
 void cop_undefer(cop_deferred *deferred, bool run)
 {
     struct process *self = copi_self_checked("cop_undefer");
     check_block(self, deferred, "cop_undefer");
     cop_cleanup *action = deferred->action;
     void *argument = deferred->argument;
+    copi_enter(copi_scheduler);
     take_off(self, deferred);
-    cop_free(deferred);
+    copi_arena_free(self->arena, deferred);
+    copi_leave(copi_scheduler);
     if (run)
         action(argument);
 }

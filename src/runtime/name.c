@@ -95,6 +95,16 @@ int cop_unregister(const char *text)
     return name == NULL ? COP_EINVAL : COP_OK;
 }
 
+size_t copi_name_count(void)
+{
+    copi_enter(copi_scheduler);
+    pthread_rwlock_rdlock(&names.lock);
+    size_t count = names.table.count;
+    pthread_rwlock_unlock(&names.lock);
+    copi_leave(copi_scheduler);
+    return count;
+}
+
 cop_pid cop_whereis(const char *text)
 {
     size_t length = text == NULL ? 0 : strlen(text);

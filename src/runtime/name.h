@@ -11,6 +11,9 @@ struct process;
 void copi_names_init(void);
 void copi_names_deinit(void);
 
+/* How many there are. */
+size_t copi_name_count(void);
+
 /* At the end of a process, before its links and monitors hear. */
 void copi_name_release(struct process *process);
 

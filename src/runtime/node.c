@@ -14,6 +14,7 @@
 #include "monitor.h"
 #include "name.h"
 #include "poller.h"
+#include "sim.h"
 
 enum { MAX_PROCESSES = 4 * 1024 * 1024, HOG_MS = 100, CORE_FILES = 8,
        MORE_SPARES = 6 /* than schedulers */ };
@@ -38,24 +39,28 @@ int64_t cop_now_ms(void)
     return copi_now() / 1000000;
 }
 
+static struct random *dice(const char *function)
+{
+    const struct process *self = copi_self_checked(function);
+    return copi_sim_runs ? copi_sim_random(self) : &copi_scheduler->random;
+}
+
 uint64_t cop_random(void)
 {
-    copi_self_checked("cop_random");
-    return copi_random_next(&copi_scheduler->random);
+    return copi_random_next(dice("cop_random"));
 }
 
 uint64_t cop_random_below(uint64_t n)
 {
-    copi_self_checked("cop_random_below");
+    struct random *random = dice("cop_random_below");
     if (n == 0)
         cop_raise("badarg: cop_random_below: 0");
-    return copi_random_below(&copi_scheduler->random, n);
+    return copi_random_below(random, n);
 }
 
 double cop_random_unit(void)
 {
-    copi_self_checked("cop_random_unit");
-    return copi_random_unit(&copi_scheduler->random);
+    return copi_random_unit(dice("cop_random_unit"));
 }
 
 /* ---- the end --------------------------------------------------------------------------- */
@@ -244,7 +249,9 @@ static void node_deinit(void)
         copi_scheduler_deinit(&copi_node.scheduler[i]);
     copi_processes_deinit();
     free(copi_node.scheduler);
-    copi_stacks_deinit();
+    size_t stacks = copi_stacks_deinit();
+    if (copi_sim_runs)
+        copi_sim_left(stacks, copi_slab_in_use());
     copi_slab_deinit();
 }
 

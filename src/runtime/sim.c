@@ -163,6 +163,19 @@ bool cop_simulated(void)
     return copi_sim_runs;
 }
 
+struct random *copi_sim_random(const struct process *process)
+{
+    cop_pid pid = copi_pid(process);
+    struct sim_dice *dice = &copi_sim.dice[pid.bits % SIM_DICE];
+    if (cop_pid_equal(dice->pid, pid))
+        return &dice->random;
+    if (copi_process_alive(dice->pid) != NULL)      /* there are many processes */
+        return &copi_scheduler->random;
+    dice->pid = pid;
+    copi_random_seed(&dice->random, copi_node.options.seed ^ pid.bits << 8);
+    return &dice->random;
+}
+
 /* ---- checking -------------------------------------------------------------------------- */
 
 static int add_check(const char *name, cop_sim_holds *holds, void *context, bool settled)
@@ -250,6 +263,17 @@ void copi_sim_told(void)
 {
     if (!copi_sim.over)
         check_names();
+}
+
+void copi_sim_left(size_t stacks, size_t blocks)
+{
+    struct sim_record *record = copi_sim.record;
+    if ((stacks == 0 && blocks == 0) || record->failure[0] != '\0')
+        return;
+    snprintf(record->failure, sizeof record->failure, "nothing is left at the end");
+    snprintf(record->detail, sizeof record->detail, "%zu stacks, %zu blocks", stacks, blocks);
+    record->failed_step = record->steps;
+    record->failed_ns = copi_node.virtual_ns;
 }
 
 /* ---- between two turns ----------------------------------------------------------------- */

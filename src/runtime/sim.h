@@ -27,6 +27,10 @@ static inline bool copi_sim_fails(enum cop_sim_kind kind)
     return __builtin_expect(copi_sim_runs, 0) && copi_sim_decides(kind);
 }
 
+/* The process's own dice: what others draw, or do not, when a plan is made shorter is not to change
+ * what it draws. */
+struct random *copi_sim_random(const struct process *process);
+
 /* Nothing can go on before the next timer: checks; returns how late that one is to be, in
  * nanoseconds. */
 int64_t copi_sim_settled(void);
@@ -36,5 +40,8 @@ void copi_sim_standstill(void);
 
 /* The end of a process is about to be told: what others may see now must be right. */
 void copi_sim_told(void);
+
+/* The node has ended: what it has not given back. */
+void copi_sim_left(size_t stacks, size_t blocks);
 
 #endif

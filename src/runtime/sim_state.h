@@ -26,8 +26,13 @@ struct sim_check {
     bool settled;                   /* checked only then */
 };
 
+/* A process's own, from its first cop_random on. */
+struct sim_dice { cop_pid pid; struct random random; };
+enum { SIM_DICE = 256 };
+
 struct sim {
     cop_sim_options options;
+    struct sim_dice dice[SIM_DICE];
     struct random random;           /* of the decisions; the processes' is the scheduler's */
     struct sim_record *record;
     size_t next[COP_SIM_KINDS];     /* of options.plan: all of that kind before it are past */

@@ -21,6 +21,7 @@ struct stack_slab {
 static struct {
     pthread_mutex_t lock;
     struct stack_slab *slabs;
+    size_t lent;            /* made, and in no scheduler's pool at its end */
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 void copi_stacks_init(void)
@@ -28,14 +29,17 @@ void copi_stacks_init(void)
     COP_ASSERT(all.slabs == NULL);
 }
 
-void copi_stacks_deinit(void)
+size_t copi_stacks_deinit(void)
 {
+    size_t lent = all.lent;
+    all.lent = 0;
     while (all.slabs != NULL) {
         struct stack_slab *slab = all.slabs;
         all.slabs = slab->next;
         copi_memory_release(slab->memory, slab->size);
         free(slab);
     }
+    return lent;
 }
 
 int copi_stack_class(size_t bytes)
@@ -79,6 +83,7 @@ static struct stack *stack_new(uint8_t class)
     if (slab != NULL && copi_memory_guard(slab->memory + slab->used, COPI_STACK_GUARD)) {
         memory = slab->memory + slab->used;
         slab->used += size;
+        all.lent++;
     }
     pthread_mutex_unlock(&all.lock);
     if (memory == NULL)
@@ -122,8 +127,10 @@ bool copi_stack_in_guard(const struct stack *stack, const void *address)
 void copi_stack_pool_deinit(struct stack_pool *pool)
 {
     for (int class = 0; class < COPI_STACK_CLASSES; class++) {
-        for (struct stack *stack = pool->free[class]; stack != NULL; stack = stack->next)
+        for (struct stack *stack = pool->free[class]; stack != NULL; stack = stack->next) {
             copi_context_drop(&stack->context);
+            all.lent--;
+        }
         pool->free[class] = NULL;
     }
 }

@@ -34,7 +34,7 @@ struct stack_pool {
 };
 
 void copi_stacks_init(void);
-void copi_stacks_deinit(void);
+size_t copi_stacks_deinit(void);     /* how many were not given back */
 
 /* The class for that many bytes, or -1 if that is too many; 0 bytes: the default. */
 int copi_stack_class(size_t bytes);

@@ -360,6 +360,20 @@ int64_t cop_read_timer(cop_ref timer)
     return armed ? milliseconds_left(copi_timer_wanted(&record->timer)) : COP_ENOT_FOUND;
 }
 
+size_t copi_timer_count(void)
+{
+    size_t count = 0;
+    copi_enter(copi_scheduler);
+    for (int i = 0; i < copi_node.all; i++) {
+        struct timer_heap *heap = &copi_node.scheduler[i].timers;
+        lock(heap);
+        count += heap->count;
+        unlock(heap);
+    }
+    copi_leave(copi_scheduler);
+    return count;
+}
+
 /* Its message becomes one that the process has made and not sent. */
 static void stop_timer(struct hash_node *node, void *context)
 {

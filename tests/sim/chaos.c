@@ -8,7 +8,7 @@
 #include "story.h"
 
 enum { WORKERS = 8, GROUPS = 3, LIVES_MAX = 4000, RECENT = 8, TICK_MS = 40, STORY_MS = 2500,
-       LATE_MS = 200,
+       LATE_MS = 200, THINGS = 4,
        GRACE_MS = 1500 /* more than any worker takes to end */ };
 
 /* ---- who lives ------------------------------------------------------------------------- */
@@ -16,12 +16,16 @@ enum { WORKERS = 8, GROUPS = 3, LIVES_MAX = 4000, RECENT = 8, TICK_MS = 40, STOR
 struct life {
     cop_pid pid, supervisor, watched;
     int64_t orphan_since_ms;      /* -1: it is none */
-    bool ends;                    /* handles no more messages */
+    bool deaf;                    /* handles no messages now, or no more */
+    enum { NEVER_OWNED, OWNED, GIVEN_BACK } things[THINGS];
 };
 
 /* One run at a time has them. */
 static struct life lives[LIVES_MAX];
 static int life_count, lives_begin;
+
+static cop_mutex mutex = COP_MUTEX_INIT;
+static cop_pid inside;            /* who has it, or died with it */
 
 /* The ends of children that supervisors have reported; each is a restart, but the last before a
  * supervisor gives up. */
@@ -39,6 +43,7 @@ struct worker {
     cop_pid peer;                 /* whom it talks to and watches, and how much it has said */
     uint64_t said;
     cop_ref monitor;
+    cop_deferred *deferred[THINGS];
     struct { cop_pid from; uint64_t n; } heard[WORKERS];
 };
 
@@ -53,6 +58,48 @@ static void again(void)
 {
     cop_send_after(cop_self(), (int64_t)(1 + cop_random_below(TICK_MS)), tick, 0);
 }
+
+/* ---- what a worker owns ---------------------------------------------------------------- */
+
+static void give_back(void *thing)
+{
+    int *state = thing;
+    if (*state == GIVEN_BACK) cop_sim_fail("what is owned is given back once", "it was, twice");
+    *state = GIVEN_BACK;
+}
+
+/* Takes one more thing, or gives one back before its time.  It is owned when cop_defer has
+ * returned. */
+static void own(struct worker *self)
+{
+    int i = (int)cop_random_below(THINGS);
+    if (self->deferred[i] != NULL) {
+        cop_deferred *deferred = self->deferred[i];
+        self->deferred[i] = NULL;
+        cop_undefer(deferred, true);
+        return;
+    }
+    self->life->things[i] = NEVER_OWNED;
+    self->deferred[i] = cop_defer(give_back, &self->life->things[i]);
+    self->life->things[i] = OWNED;
+}
+
+/* Is alone inside for a while. */
+static void enter(struct worker *self)
+{
+    self->life->deaf = true;
+    int64_t timeout_ms = cop_random_below(2) == 0 ? TICK_MS : COP_INFINITY;
+    if (cop_mutex_lock(&mutex, timeout_ms) >= 0) {
+        if (cop_is_alive(inside)) cop_sim_fail("a mutex has one owner", "there are two");
+        inside = cop_self();
+        cop_sleep((int64_t)cop_random_below(10));
+        inside = COP_NO_PID;
+        cop_mutex_unlock(&mutex);
+    }
+    self->life->deaf = false;
+}
+
+/* ---- its life -------------------------------------------------------------------------- */
 
 static cop_next worker_init(void *state, const void *argument)
 {
@@ -101,12 +148,23 @@ static void hear(struct worker *self, const cop_message *message)
     self->heard[said->from].n = said->n;
 }
 
+static bool owns_something(const struct life *life)
+{
+    bool owns = false;
+    for (int i = 0; i < THINGS; i++) owns = owns || life->things[i] == OWNED;
+    return owns;
+}
+
+static const char outlives[] = "nothing owned outlives its owner";
+
+/* Who hears of an end finds nothing that was owned. */
 static void lose_peer(struct worker *self, const cop_message *message)
 {
     if (self->monitor.serial == 0 || message->ref != self->monitor.serial)
         cop_sim_fail("every monitor fires exactly once", "a down message that nobody waits for");
-    char name[8];
-    name_of(self->number, name);
+    for (int i = lives_begin; i < life_count; i++)
+        if (cop_pid_equal(lives[i].pid, self->peer) && owns_something(&lives[i]))
+            cop_sim_fail(outlives, "when another heard of its end");
     self->monitor = COP_NO_REF;
     self->life->watched = self->peer = COP_NO_PID;
 }
@@ -119,6 +177,8 @@ static cop_next worker_info(void *state, const cop_message *message)
         if (cop_random_below(200) == 0) return cop_stop(COP_NORMAL);
         again();
         talk(self);
+        if (cop_random_below(4) == 0) own(self);
+        if (cop_random_below(16) == 0) enter(self);
     } else if (cop_is(message, chat)) {
         hear(self, message);
     } else if (cop_is(message, cop_down_message)) {
@@ -131,13 +191,13 @@ static cop_next worker_info(void *state, const cop_message *message)
 static void worker_terminate(void *state, const cop_reason *reason)
 {
     (void)reason;
-    ((struct worker *)state)->life->ends = true;
+    ((struct worker *)state)->life->deaf = true;
     cop_sleep((int64_t)cop_random_below(300));
 }
 
 static cop_next worker_drain(void *state)
 {
-    ((struct worker *)state)->life->ends = true;
+    ((struct worker *)state)->life->deaf = true;
     cop_sleep((int64_t)cop_random_below(200));
     return cop_noreply();
 }
@@ -208,12 +268,34 @@ static bool monitors_fire(void *context, char *detail, size_t size)
     (void)context;
     for (int i = lives_begin; i < life_count; i++) {
         const struct life *life = &lives[i];
-        if (life->ends || cop_pid_is_none(life->watched) || !cop_is_alive(life->pid)) continue;
+        if (life->deaf || cop_pid_is_none(life->watched) || !cop_is_alive(life->pid)) continue;
         if (cop_is_alive(life->watched)) continue;
         cop_pid_format(life->pid, detail, size);
         return false;
     }
     return true;
+}
+
+static bool nothing_is_left_owned(void *context, char *detail, size_t size)
+{
+    (void)context;
+    cop_pid owner = cop_mutex_owner(&mutex);
+    bool holds = cop_pid_is_none(owner) || cop_is_alive(owner);
+    if (!holds) snprintf(detail, size, "the mutex");
+    for (int i = lives_begin; holds && i < life_count; i++) {
+        holds = !owns_something(&lives[i]) || cop_is_alive(lives[i].pid);
+        if (!holds) cop_pid_format(lives[i].pid, detail, size);
+    }
+    return holds;
+}
+
+/* Who owns it when all is quiet has come in. */
+static bool mutex_is_handed_on(void *context, char *detail, size_t size)
+{
+    (void)context;
+    cop_pid owner = cop_mutex_owner(&mutex);
+    cop_pid_format(owner, detail, size);
+    return cop_pid_is_none(owner) || cop_pid_equal(owner, inside);
 }
 
 static void count_end(const cop_log_event *event, void *context)
@@ -250,8 +332,12 @@ void chaos(void *argument)
 {
     (void)argument;
     life_count = lives_begin = ending = 0;
+    inside = COP_NO_PID;
+    cop_mutex_init(&mutex);
     cop_trap_exit(true);
     cop_sim_check_settled("no orphan survives its supervisor", no_orphan, NULL);
+    cop_sim_check_settled(outlives, nothing_is_left_owned, NULL);
+    cop_sim_check_settled("who gets a mutex hears of it", mutex_is_handed_on, NULL);
     cop_sim_check_settled("every monitor fires exactly once", monitors_fire, NULL);
     build();
     cop_started tree = cop_supervisor_start_link(&top);

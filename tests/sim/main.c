@@ -3,7 +3,8 @@
  *     sim [--seeds N] [--first SEED] [--story history|chaos] [--quiet]
  *
  * Each seed tells each story once.  They are told in children of this program, so that one
- * that takes the node down is a failure like another.  Status 1 if one failed. */
+ * that takes the node down is a failure like another.  A history that fails is told on stderr
+ * once more, as the model and the run have it.  Status 1 if one failed. */
 #include <coppice/sim.h>
 
 #include <stdio.h>
@@ -76,6 +77,12 @@ static void explain(void)
         report = shortest;
     cop_sim_format(&report, text, sizeof text);
     printf("%s\n", text);
+    fflush(stdout);
+    static const cop_sim_decision none;
+    options.plan = report.plan_count == 0 ? &none : report.plan;
+    options.plan_count = report.plan_count;
+    history_told = stderr;
+    cop_sim_run(progress->seed, told->function, NULL, &options, &report);
 }
 
 static bool batch_is_well(uint64_t first, uint64_t count, const char *only)

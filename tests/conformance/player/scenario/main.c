@@ -7,20 +7,26 @@
 
 static bool patient;
 
+struct file { const char *path; struct scenario scenario; };
+
+static int play_once(void *context, uint64_t seed, struct lines *trace)
+{
+    const struct file *file = context;
+    struct play play = { .file = file->path, .scenario = &file->scenario, .patient = patient };
+    int status = play_scenario(&play, seed);
+    *trace = play.trace;
+    lines_free(&play.recorder.happened);
+    lines_free(&play.recorder.downs);
+    pool_free(&play.pool);
+    return status;
+}
+
 static int play_file(const char *path)
 {
-    struct scenario scenario;
+    struct file file = { .path = path };
     int status = UNREADABLE;
-    if (scenario_read(&scenario, path)) {
-        struct play play = { .file = path, .scenario = &scenario, .patient = patient };
-        status = play_scenario(&play);
-        if (status == PLAYED) status = program_write_trace(path, &play.trace);
-        lines_free(&play.trace);
-        lines_free(&play.recorder.happened);
-        lines_free(&play.recorder.downs);
-        pool_free(&play.pool);
-    }
-    pool_free(&scenario.pool);
+    if (scenario_read(&file.scenario, path)) status = program_play(path, play_once, &file);
+    pool_free(&file.scenario.pool);
     return status;
 }
 
@@ -28,7 +34,7 @@ int main(int argc, char **argv)
 {
     static const struct program scenario = {
         .name = "scenario",
-        .help = "usage: scenario [--patient] FILE.scn ...\n"
+        .help = "usage: scenario [--patient] [--seeds N] FILE.scn ...\n"
                 "\n"
                 "Plays supervision scenarios on Coppice's supervisors, in virtual time, and\n"
                 "writes what happened to FILE.cop beside each.  tests/conformance/PROTOCOL.md\n"
@@ -37,6 +43,10 @@ int main(int argc, char **argv)
                 "\n"
                 "--patient: after each step also wait until the orphans of killed supervisors\n"
                 "have ended\n"
+                "\n"
+                "--seeds N: each N times in simulation, in the orders and with the interruptions\n"
+                "that the seeds 1 to N make; each trace that differs from those before it is\n"
+                "written to FILE.SEED.cop\n"
                 "\n"
                 "status: 0 all were played; 1 one could not be played to its end; 2 one could\n"
                 "not be read: FILE:LINE: what is wrong is on stderr\n",

@@ -213,13 +213,10 @@ static void report(const cop_log_event *event, void *context)
     fprintf(stderr, "%s: %s\n", play->file, text);
 }
 
-int play_scenario(struct play *play)
+int play_scenario(struct play *play, uint64_t seed)
 {
     play->recorder.pool = &play->pool;
     play->recorder.limit = EVENTS_MAX;
-    const cop_run_options options = { .deterministic = true, .log = report, .log_context = play };
-    int status = cop_run(driver, play, &options);
-    if (status == COP_OK && play->complete) return PLAYED;
-    if (status < 0) fprintf(stderr, "%s: %s\n", play->file, cop_error_text(status));
-    return FAILED;
+    int status = program_run(play->file, seed, driver, play, report);
+    return play->complete ? status : FAILED;
 }

@@ -23,9 +23,9 @@ struct play {
     bool complete;               /* the last step was played */
 };
 
-/* Plays the scenario in a runtime of its own and fills in the trace; returns PLAYED, or says what
- * went wrong and returns FAILED. */
-int play_scenario(struct play *play);
+/* Plays the scenario in a runtime of its own, in the order that the seed makes, and fills in the
+ * trace; returns PLAYED, or says what went wrong and returns FAILED. */
+int play_scenario(struct play *play, uint64_t seed);
 
 /* calls.c: a step that calls the supervisor at `place`; child: the one dyn_terminate means. */
 void call_supervisor(const struct step *step, const struct place *place, cop_pid child,

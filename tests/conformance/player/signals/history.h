@@ -100,8 +100,8 @@ bool subject_order(const struct subject *subject, struct order *order);
 
 /* ---- playing ----------------------------------------------------------------------------- */
 
-/* Plays the steps in a runtime of its own and fills in the trace; returns PLAYED, or says what
- * went wrong and returns FAILED. */
-int history_play(const char *file, const struct step *steps, struct lines *trace);
+/* Plays the steps in a runtime of its own, in the order that the seed makes, and fills in the
+ * trace; returns PLAYED, or says what went wrong and returns FAILED. */
+int history_play(const char *file, uint64_t seed, const struct step *steps, struct lines *trace);
 
 #endif

@@ -137,13 +137,11 @@ static void report(const cop_log_event *event, void *context)
     fprintf(stderr, "%s: %s\n", play->file, text);
 }
 
-int history_play(const char *file, const struct step *steps, struct lines *trace)
+int history_play(const char *file, uint64_t seed, const struct step *steps, struct lines *trace)
 {
     struct play play = { .file = file, .steps = steps, .trace = trace };
-    const cop_run_options options = { .deterministic = true, .log = report, .log_context = &play };
-    int status = cop_run(driver, &play, &options);
-    if (status < 0) fprintf(stderr, "%s: %s\n", file, cop_error_text(status));
+    int status = program_run(file, seed, driver, &play, report);
     lines_free(&play.world.events);
     pool_free(&play.world.pool);
-    return status == COP_OK && play.complete ? PLAYED : FAILED;
+    return play.complete ? status : FAILED;
 }

@@ -22,7 +22,8 @@ static void link_node(struct table *table, struct table_node *node)
     *bucket = node;
 }
 
-/* There may be no memory, which ends the process: what it has deferred finds the table as it was. */
+/* There may be no memory, which ends the process: what it has deferred finds the table as it
+ * was. */
 static void grow(struct table *table)
 {
     struct table larger = { .capacity = table->capacity == 0 ? FIRST_CAPACITY

@@ -1,5 +1,5 @@
-/* report.c - the bytes are the names, labels and reasons of a process that ends badly: its report is
- * valid JSON whatever they hold, and a text that is too long for its buffer is cut cleanly. */
+/* report.c - the bytes are the names, labels and reasons of a process that ends badly: its report
+ * is valid JSON whatever they hold, and a text that is too long for its buffer is cut cleanly. */
 #include <coppice/coppice.h>
 
 #include <stdio.h>

@@ -25,7 +25,8 @@ static const cop_registry registry = { .name = "registry", .partitions = 1 };
 
 static cop_pid start(const char *name)
 {
-    if (strcmp(name, "dynamic") == 0) return cop_must_start(cop_dynamic_supervisor_start_link(&dynamic));
+    if (strcmp(name, "dynamic") == 0)
+        return cop_must_start(cop_dynamic_supervisor_start_link(&dynamic));
     if (strcmp(name, "fixed") == 0) return cop_must_start(cop_supervisor_start_link(&fixed));
     return cop_must_start(cop_registry_start_link(&registry));
 }
@@ -276,9 +277,11 @@ static Suite *strangers_suite(void)
     tcase_add_test(tests,
                    a_call_that_a_server_of_the_library_does_not_know_ends_it_and_a_message_does_not);
     tcase_add_test(tests, a_server_is_called_through_an_alias_for_as_long_as_that_lets_messages_in);
-    tcase_add_test(tests, a_call_through_an_alias_to_a_full_mailbox_is_refused_and_leaves_no_monitor);
+    tcase_add_test(tests,
+                   a_call_through_an_alias_to_a_full_mailbox_is_refused_and_leaves_no_monitor);
     tcase_add_test(tests, who_waits_for_a_restart_is_told_though_many_others_have_given_up_waiting);
-    tcase_add_test(tests, a_child_that_runs_elsewhere_fails_its_supervisors_start_which_says_where);
+    tcase_add_test(tests,
+                   a_child_that_runs_elsewhere_fails_its_supervisors_start_which_says_where);
     tcase_add_test(tests, an_init_of_a_supervisor_may_not_ask_for_a_timeout);
     tcase_add_test(tests, an_agent_starts_in_a_process_only);
     suite_add_tcase(suite, tests);

@@ -31,15 +31,22 @@ cop_child_spec some_spec(uint8_t a, uint8_t b, uint8_t c)
                                               COP_SHUTDOWN_MS(25), COP_SHUTDOWN_MS(200),
                                               COP_SHUTDOWN_INFINITY,
                                               { COP_SHUTDOWN_WAIT, -1 }, { 9, 0 } };
-    uint8_t *argument = world_lasting(1);
+    uint8_t *argument = cop_alloc(1);
     *argument = c;
     cop_child_spec spec = { .id = some_id(a), .start = cop_child_function,
                             .module = COP_FUNCTION(actor_function), .argument = argument,
                             .argument_size = 1, .restart = (enum cop_restart)(b & 3),
                             .shutdown = shutdowns[b >> 2 & 7], .significant = (b & 32) != 0 };
     switch (a >> 4) {
-    case 0: case 1: case 2: case 3: spec.start = cop_child_server; spec.module = &actor_server; break;
-    case 4: spec.start = cop_child_supervisor; spec.module = &inner; spec.type = COP_SUPERVISOR; break;
+    case 0: case 1: case 2: case 3:
+        spec.start = cop_child_server;
+        spec.module = &actor_server;
+        break;
+    case 4:
+        spec.start = cop_child_supervisor;
+        spec.module = &inner;
+        spec.type = COP_SUPERVISOR;
+        break;
     case 5:
         spec.start = cop_child_dynamic_supervisor;
         spec.module = &inner_dynamic;
@@ -73,14 +80,15 @@ static void done(cop_started started)
 
 static void do_supervisor(const command *order)
 {
-    cop_child_spec *specs = world_lasting(4 * sizeof *specs);
+    cop_child_spec specs[4];
     for (uint8_t i = 0; i < 4; i++)
         specs[i] = some_spec((uint8_t)(order->b * (i + 1) + i), (uint8_t)(order->c * (i + 1)),
                              (uint8_t)(order->d >> i));
     cop_supervisor supervisor = {
         .name = (order->a & 4) != 0 ? "top" : NULL,
         .strategy = (enum cop_strategy)(order->a & 3), .children = specs,
-        .child_count = order->a >> 3 & 3, .auto_shutdown = (enum cop_auto_shutdown)(order->a >> 5 & 3),
+        .child_count = order->a >> 3 & 3,
+        .auto_shutdown = (enum cop_auto_shutdown)(order->a >> 5 & 3),
         .intensity = COP_MAX_RESTARTS(order->d & 3, order->d >> 2 & 7),
     };
     if ((order->a & 128) != 0)
@@ -165,13 +173,11 @@ static void do_stop(const command *order)
 
 static void do_dynamic(const command *order)
 {
-    cop_child_spec *spec = world_lasting(sizeof *spec);
-    uint8_t *extra = world_lasting(1);
-    *spec = some_spec(order->b, order->c, order->d);
+    cop_child_spec spec = some_spec(order->b, order->c, order->d);
     const cop_dynamic_supervisor supervisor = {
         .name = (order->a & 1) != 0 ? "dynamic" : NULL, .max_children = order->a >> 1 & 3,
-        .template_ = (order->a & 8) != 0 ? spec : NULL,
-        .extra = extra, .extra_size = (order->a & 16) != 0 ? 1 : 0,
+        .template_ = (order->a & 8) != 0 ? &spec : NULL,
+        .extra = &order->a, .extra_size = (order->a & 16) != 0 ? 1 : 0,
         .intensity = COP_MAX_RESTARTS(2, 3),
     };
     done(cop_dynamic_supervisor_start_opt(&supervisor,
@@ -208,9 +214,8 @@ static const cop_partition_supervisor parts_name = { .name = "parts" };
 
 static void do_parts(const command *order)
 {
-    cop_child_spec *spec = world_lasting(sizeof *spec);
-    *spec = some_spec(order->b, order->c, order->d);
-    const cop_partition_supervisor parts = { .name = "parts", .child = spec,
+    cop_child_spec spec = some_spec(order->b, order->c, order->d);
+    const cop_partition_supervisor parts = { .name = "parts", .child = &spec,
                                              .partitions = order->a & 3,
                                              .strategy = (enum cop_strategy)(order->a >> 2 & 3) };
     done(cop_partition_supervisor_start_opt(&parts,

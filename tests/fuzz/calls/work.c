@@ -14,7 +14,8 @@ static void do_server(const command *order)
                               .via = (order->b & 2) != 0 ? COP_VIA(&unique, "k0") : NULL,
                               .link = (order->b & 4) != 0,
                               .timeout_ms = (order->b & 8) != 0 ? 20 : 0,
-                              .mailbox = { order->b >> 4 & 3, (enum cop_when_full)(order->b >> 6) } });
+                              .mailbox = { order->b >> 4 & 3,
+                                           (enum cop_when_full)(order->b >> 6) } });
     cop_reason_unref(started.reason);
 }
 
@@ -228,12 +229,18 @@ static void do_registry(const command *order)
     case 5: cop_registry_unregister(registry, key); break;
     case 6: cop_registry_unregister_value(registry, key, value); break;
     case 7: cop_registry_update_value(registry, key, value); break;
-    case 8: case 9: cop_registry_lock(registry, key, in_lock, cop_strdup((char[]){ (char)order->d, 0 }));
-            break;
+    case 8: case 9: {
+        uint8_t how = order->d;
+        cop_registry_lock(registry, key, in_lock, &how);
+        break;
+    }
     case 10: cop_registry_dispatch(registry, key, visit, NULL); break;
     case 11: cop_registry_keys(registry, some_pid(order->c), visit, NULL); break;
     case 12: cop_registry_select(registry, visit, NULL); break;
-    case 13: cop_registry_put_meta(registry, key, value); cop_registry_meta(registry, key, &value); break;
+    case 13:
+        cop_registry_put_meta(registry, key, value);
+        cop_registry_meta(registry, key, &value);
+        break;
     case 14: cop_registry_delete_meta(registry, key); break;
     default:
         MUST(cop_registry_count_key(registry, key) <= cop_registry_count(registry), "more of one");

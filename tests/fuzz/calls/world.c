@@ -7,17 +7,6 @@ struct world world;
 
 /* ---- what a byte leads to -------------------------------------------------------------- */
 
-void *world_lasting(size_t size)
-{
-    enum { BYTES = 1 << 18 };
-    static _Alignas(16) uint8_t bytes[BYTES];
-    size_t at = world.lasting;
-    size = (size + 15) / 16 * 16;
-    if (at + size > BYTES) fuzz_fail("too little room");
-    world.lasting += size;
-    return memset(bytes + at, 0, size);
-}
-
 void world_add_pid(cop_pid pid)
 {
     if (!cop_pid_is_none(pid)) world.pids[world.pid_count++ % KNOWN_PIDS] = pid;

@@ -1,4 +1,5 @@
-/* world.h - the world of the call fuzzer: what its processes know of each other, and what must hold.
+/* world.h - the world of the call fuzzer: what its processes know of each other, and what must
+ * hold.
  *
  * The bytes are a program: orders, each an operation with four arguments, which the first process
  * hands to others.  Whoever is handed one calls the library with whatever the arguments lead to: a
@@ -38,7 +39,11 @@ struct tie {                   /* a link that was made and not taken away */
     bool a_trapped;            /* it has trapped exits since, or may have */
 };
 
-struct timer_watch { cop_ref timer; int64_t due_ms; enum { TIMER_ON, TIMER_OFF, TIMER_FIRED } state; };
+struct timer_watch {
+    cop_ref timer;
+    int64_t due_ms;
+    enum { TIMER_ON, TIMER_OFF, TIMER_FIRED } state;
+};
 
 struct end { cop_pid pid; bool normal; };
 
@@ -63,14 +68,9 @@ struct world {
     struct end ends[WATCHES];
     unsigned watch_count, tie_count, ding_count, end_count, untied;
     int depth;                 /* orders within orders */
-    size_t lasting;            /* of the bytes that world_lasting gives */
     bool traced;               /* FUZZ_TRACE: each order is printed as it is carried out */
 };
 extern struct world world;
-
-/* Zeroed bytes that outlive every process of the run, also one that is killed while it starts
- * something from a table. */
-void *world_lasting(size_t size);
 
 void world_add_pid(cop_pid pid);
 void world_add_ref(cop_ref ref);

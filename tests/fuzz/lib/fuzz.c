@@ -11,8 +11,8 @@
 
 enum { INPUT_MAX = 1 << 20 };
 
-/* As tests/meson.build has them: the runtime keeps its own signal handlers and stacks.  Weakly, what
- * the environment says comes first. */
+/* As tests/meson.build has them: the runtime keeps its own signal handlers and stacks.  What the
+ * environment says comes first. */
 #define HANDLERS                                                                         \
     "allow_user_segv_handler=1:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:"           \
     "handle_sigill=0:handle_abort=0:use_sigaltstack=0"

@@ -2,8 +2,8 @@
  *
  *     fuzz_NAME FILE|DIRECTORY...
  *
- * A file's name is printed before it is tried, so that the last one is the guilty one.  Status 0 if all
- * of them, and at least one, went well. */
+ * A file's name is printed before it is tried, so that the last one is the guilty one.  Status 0 if
+ * all of them, and at least one, went well. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

@@ -12,6 +12,7 @@
 #     make ROUNDS=100 crash-matrix      each kind of crash so often
 #     make CRASHES=100000 soak-crashes  so many crashes in a row
 #     make SECONDS=600 soak     so long
+#     make SECONDS=600 FUZZ='--only calls' fuzz   so long for each harness; options of tools/fuzz.py
 
 SETUP =
 TESTS =
@@ -22,6 +23,8 @@ SEEDS = 10000
 ROUNDS = 1000
 CRASHES = 1000000
 SECONDS = 60
+FUZZ =
+FUZZ_CC = clang
 
 export CC
 ifeq ($(origin CC),default)
@@ -32,7 +35,8 @@ endif
 # (vm.mmap_rnd_bits of 32); without randomisation, where that is allowed, they get them.
 STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: all run test test-asan test-tsan test-aarch64 test-otp models sim mutations bench \
+.PHONY: all run test test-asan test-tsan test-aarch64 test-otp models sim mutations fuzz \
+	fuzz-corpus bench \
 	bench-peers bench-growth performance count-instructions renew-instructions crash-matrix \
 	soak-crashes soak tidy clean help
 
@@ -76,6 +80,18 @@ sim: ## random trees in simulation: SEEDS of them, from SEED on; what fails is m
 mutations: ## each of tests/mutations/*.patch must be found by the simulation
 	@tools/setup.sh build $(SETUP)
 	@tools/run_mutations.py build-mutations
+
+fuzz: build-fuzz ## libFuzzer with each harness of tests/fuzz, SECONDS (60) for each
+	@tools/fuzz.py build-fuzz --seconds $(SECONDS) $(FUZZ)
+
+fuzz-corpus: build-fuzz ## keep what `make fuzz` has reached in tests/fuzz/corpus
+	@tools/fuzz.py build-fuzz --keep $(FUZZ)
+
+.PHONY: build-fuzz
+build-fuzz:
+	@CC='$(FUZZ_CC)' tools/setup.sh build-fuzz -Dfuzz=true -Dsymbols=disabled -Ddebug_checks=true \
+		-Db_sanitize=address,undefined -Db_lundef=false
+	@ninja -C build-fuzz fuzzers
 
 models: ## the lock-free protocols, checked within bounds by spin; their mutants must fail
 	@MODELS=yes tools/setup.sh
@@ -128,7 +144,7 @@ tidy: all ## the checks of the house rules alone
 	@tools/run_tests.py build --suite house
 
 clean: ## remove the build directories
-	rm -rf build build-asan build-tsan build-aarch64 build-mutations
+	rm -rf build build-asan build-tsan build-aarch64 build-mutations build-fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /    make \1\t/p' Makefile | expand -t 24

@@ -5,9 +5,9 @@
 #     tools/setup.sh DIRECTORY [OPTION...]  and makes DIRECTORY ready for ninja, with those
 #                                           Meson options; CC is honoured
 #
-# With MODELS set, spin is one of the packages: `make models`.  With OTP set, Erlang/OTP is one of the packages: only `make test-otp` needs it.  With AARCH64 set
-# it is the compilers and libraries for AArch64, and qemu-user: `make test-aarch64`.  With PEERS
-# set, those that `make bench-peers` compares with.
+# With MODELS set, spin is one of the packages: `make models`.  With OTP set it is Erlang/OTP: only `make test-otp` needs it.  With AARCH64 set it is the
+# compilers and libraries for AArch64, and qemu-user: `make test-aarch64`.  With PEERS set, those that
+# `make bench-peers` compares with.
 #
 # Where it cannot install (not Debian, neither root nor sudo) it names what is missing and stops
 # with status 1.  With everything there it does nothing and needs no network.  What the build can do

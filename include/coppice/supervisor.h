@@ -72,7 +72,8 @@ typedef struct cop_supervisor {
  * {shutdown, {failed_to_start_child, {Id, Reason}}}.  COP_EINVAL: a spec is wrong (no id, no
  * start, period 0, significant with permanent or without auto_shutdown);
  * COP_EDUPLICATE: two children with one id; of both the reason says what and where.
- * *supervisor is copied; what it points to must last until the start has returned. */
+ * *supervisor is copied, and so are the table, its ids and the arguments that have a size, before
+ * anything is started: the caller may be killed meanwhile. */
 cop_started cop_supervisor_start_opt(const cop_supervisor *supervisor,
                                      const cop_start_options *options);
 #define cop_supervisor_start_link(supervisor_, ...)                                      \

@@ -91,9 +91,14 @@ static char *put_text(void *room, const char *text)
     return memcpy(room, text, strlen(text) + 1);
 }
 
+static size_t rounded(size_t size)
+{
+    return (size + ROOM_UNIT - 1) / ROOM_UNIT * ROOM_UNIT;
+}
+
 static size_t argument_room(const cop_child_spec *spec)
 {
-    return (spec->argument_size + ROOM_UNIT - 1) / ROOM_UNIT * ROOM_UNIT;
+    return rounded(spec->argument_size);
 }
 
 size_t copi_spec_room(const cop_child_spec *spec)
@@ -114,6 +119,54 @@ void copi_spec_copy(cop_child_spec *ret_spec, const cop_child_spec *spec, void *
     copy.backoff = copi_backoff_filled(copy.backoff);
     if (copy.probe.timeout_ms == 0) copy.probe.timeout_ms = copy.probe.interval_ms;
     *ret_spec = copy;
+}
+
+/* ---- many specs in one block ------------------------------------------------------- */
+
+/* A spec that is wrong may have a size and nothing of it. */
+static size_t packed_argument(const cop_child_spec *spec)
+{
+    return spec->argument != NULL ? spec->argument_size : 0;
+}
+
+static size_t packed_id(const cop_child_spec *spec)
+{
+    return spec->id != NULL ? strlen(spec->id) + 1 : 0;
+}
+
+size_t copi_specs_room(const cop_child_spec *specs, size_t count)
+{
+    size_t room = rounded(count * sizeof *specs);
+    for (size_t i = 0; i < count; i++)
+        room += rounded(packed_argument(&specs[i])) + rounded(packed_id(&specs[i]));
+    return room;
+}
+
+void copi_specs_pack(void *room, const cop_child_spec *specs, size_t count)
+{
+    char *at = (char *)room + rounded(count * sizeof *specs);
+    for (size_t i = 0; i < count; i++) {
+        memcpy((cop_child_spec *)room + i, &specs[i], sizeof *specs);
+        size_t argument = packed_argument(&specs[i]), id = packed_id(&specs[i]);
+        if (argument > 0) memcpy(at, specs[i].argument, argument);
+        if (id > 0) memcpy(at + rounded(argument), specs[i].id, id);
+        at += rounded(argument) + rounded(id);
+    }
+}
+
+const cop_child_spec *copi_specs_unpack(void *room, size_t count)
+{
+    cop_child_spec *specs = room;
+    char *at = (char *)room + rounded(count * sizeof *specs);
+    for (size_t i = 0; i < count; i++) {
+        size_t argument = packed_argument(&specs[i]);
+        if (argument > 0) specs[i].argument = at;
+        at += rounded(argument);
+        if (specs[i].id == NULL) continue;
+        specs[i].id = at;
+        at += rounded(packed_id(&specs[i]));
+    }
+    return specs;
 }
 
 /* ---- start ------------------------------------------------------------------------- */

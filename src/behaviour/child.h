@@ -38,6 +38,13 @@ cop_started copi_spec_refused(const char *fault, const char *id);
 size_t copi_spec_room(const cop_child_spec *spec);
 void copi_spec_copy(cop_child_spec *ret_spec, const cop_child_spec *spec, void *room);
 
+/* Specs with what they point to in one block that may be moved.  pack writes it, to room of that
+ * many bytes, aligned for any type; unpack, where it is to stay, makes its pointers lead into it.
+ * They are as they were given: nothing is checked, no default is filled in. */
+size_t copi_specs_room(const cop_child_spec *specs, size_t count);
+void copi_specs_pack(void *room, const cop_child_spec *specs, size_t count);
+const cop_child_spec *copi_specs_unpack(void *room, size_t count);
+
 /* ---- start and stop ---------------------------------------------------------------- */
 
 /* Runs the spec's start function.  The error is 0 with a pid, COP_EIGNORED,

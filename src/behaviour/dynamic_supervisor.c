@@ -367,6 +367,9 @@ static cop_next init(void *state, const void *argument)
     cop_defer(release_reasons, supervisor);
     const struct supervisor_argument *start = argument;
     cop_dynamic_supervisor flags = start->flags.dynamic;
+    const cop_child_spec *specs = copi_specs_of(start);
+    if (flags.template_ != NULL) flags.template_ = &specs[COPI_TEMPLATE];
+    flags.extra = specs[COPI_EXTRA].argument;
     if (flags.init != NULL) {
         cop_next next = flags.init(&flags, copi_argument_of(start));
         if (next.kind != COP_NEXT_OK || copi_next_has_more(&next)) return next;

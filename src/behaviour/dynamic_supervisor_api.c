@@ -8,8 +8,16 @@
 cop_started cop_dynamic_supervisor_start_opt(const cop_dynamic_supervisor *supervisor,
                                              const cop_start_options *options)
 {
-    return copi_supervisor_start(&copi_dynamic_supervisor_server, supervisor, sizeof *supervisor,
-                                 supervisor != NULL ? supervisor->name : NULL, options);
+    cop_child_spec specs[COPI_DYNAMIC_SPECS] = { 0 };
+    struct supervisor_flags flags = { .flags = supervisor, .size = sizeof *supervisor,
+                                      .specs = specs, .spec_count = COPI_DYNAMIC_SPECS };
+    if (supervisor != NULL) {
+        flags.name = supervisor->name;
+        if (supervisor->template_ != NULL) specs[COPI_TEMPLATE] = *supervisor->template_;
+        specs[COPI_EXTRA].argument = supervisor->extra;
+        specs[COPI_EXTRA].argument_size = supervisor->extra_size;
+    }
+    return copi_supervisor_start(&copi_dynamic_supervisor_server, &flags, options);
 }
 
 cop_started cop_child_dynamic_supervisor(const void *module, const void *argument,

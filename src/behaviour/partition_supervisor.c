@@ -39,6 +39,9 @@ struct pool {
     struct partition partitions[];
 };
 
+/* The specs that the supervisor's own init gets: the child, and the name as the id of another. */
+enum { GIVEN_CHILD, GIVEN_NAME, GIVEN };
+
 static struct directory pools = DIRECTORY_INITIALIZER;
 
 /* ---- the record ------------------------------------------------------------------------ */
@@ -102,12 +105,14 @@ static cop_started start_partition(const void *module, const void *argument, siz
     return started;
 }
 
-static struct pool *pool_new(const cop_partition_supervisor *supervisor, unsigned parts)
+/* The name and the child are those of `given`: the starter, whose they were, may be gone. */
+static struct pool *pool_new(const cop_partition_supervisor *supervisor,
+                             const cop_child_spec *given, unsigned parts)
 {
     struct pool *pool = cop_alloc(sizeof *pool + parts * sizeof pool->partitions[0]);
-    pool->record = open_record(supervisor->name, parts);
-    void *room = cop_alloc(copi_spec_room(supervisor->child) + 1);     /* it may be 0 */
-    copi_spec_copy(&pool->child, supervisor->child, room);
+    pool->record = open_record(given[GIVEN_NAME].id, parts);
+    void *room = cop_alloc(copi_spec_room(&given[GIVEN_CHILD]) + 1);   /* it may be 0 */
+    copi_spec_copy(&pool->child, &given[GIVEN_CHILD], room);
     pool->with_argument = supervisor->with_argument;
     for (unsigned i = 0; i < parts; i++)
         pool->partitions[i] = (struct partition){ pool, i };
@@ -137,7 +142,7 @@ static cop_next init(cop_supervisor *flags, const void *argument)
     const cop_partition_supervisor *supervisor = argument;
     unsigned parts = supervisor->partitions;
     if (parts == 0) parts = (unsigned)cop_schedulers();
-    const struct pool *pool = pool_new(supervisor, parts);
+    const struct pool *pool = pool_new(supervisor, flags->children, parts);
     flags->children = specs_of(pool, parts);
     flags->child_count = parts;
     return cop_ok();
@@ -155,10 +160,14 @@ cop_started cop_partition_supervisor_start_opt(const cop_partition_supervisor *s
 {
     if (!is_sound(supervisor) || options == NULL)
         return (cop_started){ COP_EINVAL, COP_NO_PID, NULL };
+    const cop_child_spec given[GIVEN] = { [GIVEN_CHILD] = *supervisor->child,
+                                          [GIVEN_NAME] = { .id = supervisor->name } };
     const cop_supervisor flags = {
         .name = supervisor->name,
         .strategy = supervisor->strategy,
         .intensity = supervisor->intensity,
+        .children = given,
+        .child_count = GIVEN,
         .init = init,
     };
     cop_start_options start = *options;

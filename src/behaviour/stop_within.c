@@ -51,8 +51,8 @@ static void add(struct list *list, cop_message *message)
 /* All of them in one block, or NULL for none; the list is empty afterwards. */
 static cop_straggler *take_all(struct list *list)
 {
-    cop_straggler *block = NULL;
-    if (list->count > 0) block = cop_alloc(list->count * sizeof *block + list->path_bytes);
+    if (list->count == 0) return NULL;
+    cop_straggler *block = cop_alloc(list->count * sizeof *block + list->path_bytes);
     char *room = (char *)(block + list->count);
     for (size_t i = 0; i < list->count; i++) {
         const copi_straggler *straggler = cop_expect(list->messages[i], copi_straggler);

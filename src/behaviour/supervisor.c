@@ -253,6 +253,7 @@ static cop_next init(void *state, const void *argument)
     cop_defer(release_reasons, supervisor);
     const struct supervisor_argument *start = argument;
     cop_supervisor flags = start->flags.supervisor;
+    if (flags.children != NULL) flags.children = copi_specs_of(start);
     if (flags.init != NULL) {
         cop_next next = flags.init(&flags, copi_argument_of(start));
         if (next.kind != COP_NEXT_OK || copi_next_has_more(&next)) return next;

@@ -4,8 +4,11 @@
 
 #include <coppice/dynamic_supervisor.h>
 
+#include "child.h"
+
 /* The argument of both kinds' init: the flags, copied, and what the flags' own init gets.  Bytes
- * that are to be copied for that follow, at `bytes`. */
+ * that are to be copied for that follow, at `bytes`, and behind them the specs that the flags lead
+ * to, packed: the starter may be killed while the supervisor reads them. */
 struct supervisor_argument {
     union {
         cop_supervisor supervisor;
@@ -13,6 +16,7 @@ struct supervisor_argument {
     } flags;
     const void *argument;
     size_t argument_size;
+    size_t specs_at, spec_count;        /* in bytes; 0: there are none */
     _Alignas(16) char bytes[];
 };
 
@@ -21,9 +25,29 @@ static inline const void *copi_argument_of(const struct supervisor_argument *sta
     return start->argument_size > 0 ? start->bytes : start->argument;
 }
 
+/* In init, once: the specs; NULL if there are none. */
+static inline const cop_child_spec *copi_specs_of(const struct supervisor_argument *start)
+{
+    char *bytes = (char *)(uintptr_t)start->bytes;       /* the process's own copy */
+    return start->spec_count == 0 ? NULL
+                                  : copi_specs_unpack(bytes + start->specs_at, start->spec_count);
+}
+
+/* Those of a dynamic supervisor: the template, and one whose argument is the extra bytes. */
+enum { COPI_TEMPLATE, COPI_EXTRA, COPI_DYNAMIC_SPECS };
+
+/* What both kinds are started from. */
+struct supervisor_flags {
+    const void *flags;                  /* NULL: the start is refused */
+    size_t size;
+    const char *name;
+    const cop_child_spec *specs;        /* those that the flags lead to */
+    size_t spec_count;
+};
+
 /* Starts `server`, whose init takes a struct supervisor_argument made from flags and options. */
-cop_started copi_supervisor_start(const cop_gen_server *server, const void *flags,
-                                  size_t flags_size, const char *name,
+cop_started copi_supervisor_start(const cop_gen_server *server,
+                                  const struct supervisor_flags *flags,
                                   const cop_start_options *options);
 
 /* Whether a cop_ok of the flags' init came with something that makes no sense there; such a value

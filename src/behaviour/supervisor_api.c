@@ -12,29 +12,44 @@
 
 /* ---- starting ---------------------------------------------------------------------- */
 
-cop_started copi_supervisor_start(const cop_gen_server *server, const void *flags,
-                                  size_t flags_size, const char *name,
-                                  const cop_start_options *options)
+/* The argument in memory of the caller's; its size. */
+static struct supervisor_argument *make_argument(const struct supervisor_flags *from,
+                                                 const cop_start_options *options,
+                                                 size_t *ret_size)
 {
-    bool sound = flags != NULL && options != NULL &&
-                 (options->argument != NULL || options->argument_size == 0);
-    if (!sound) return (cop_started){ COP_EINVAL, COP_NO_PID, NULL };
-    if (cop_pid_is_none(cop_self())) return (cop_started){ COP_EOUTSIDE, COP_NO_PID, NULL };
-
-    size_t size = sizeof(struct supervisor_argument) + options->argument_size;
+    enum { UNIT = 16 };
+    size_t specs_at = (options->argument_size + UNIT - 1) / UNIT * UNIT;
+    size_t count = from->specs != NULL ? from->spec_count : 0;
+    size_t size = sizeof(struct supervisor_argument) + specs_at +
+                  copi_specs_room(from->specs, count);
     struct supervisor_argument *argument = cop_alloc(size);
-    assert(flags_size <= sizeof argument->flags);
-    memcpy(&argument->flags, flags, flags_size);
+    assert(from->size <= sizeof argument->flags);
+    memcpy(&argument->flags, from->flags, from->size);
     argument->argument = options->argument;
     argument->argument_size = options->argument_size;
     if (options->argument_size > 0)
         memcpy(argument->bytes, options->argument, options->argument_size);
+    argument->specs_at = specs_at;
+    argument->spec_count = count;
+    copi_specs_pack(argument->bytes + specs_at, from->specs, count);
+    *ret_size = size;
+    return argument;
+}
+
+cop_started copi_supervisor_start(const cop_gen_server *server,
+                                  const struct supervisor_flags *flags,
+                                  const cop_start_options *options)
+{
+    bool sound = flags->flags != NULL && options != NULL &&
+                 (options->argument != NULL || options->argument_size == 0);
+    if (!sound) return (cop_started){ COP_EINVAL, COP_NO_PID, NULL };
+    if (cop_pid_is_none(cop_self())) return (cop_started){ COP_EOUTSIDE, COP_NO_PID, NULL };
 
     cop_start_options start = *options;
+    struct supervisor_argument *argument = make_argument(flags, options, &start.argument_size);
     start.argument = argument;
-    start.argument_size = size;
     start.trap_exit = true;
-    if (start.name == NULL) start.name = name;
+    if (start.name == NULL) start.name = flags->name;
     cop_started started = cop_gen_server_start_opt(server, &start);
     cop_free(argument);
     return started;
@@ -51,8 +66,13 @@ _Noreturn void copi_supervisor_refuse(int error, const char *about, const char *
 cop_started cop_supervisor_start_opt(const cop_supervisor *supervisor,
                                      const cop_start_options *options)
 {
-    return copi_supervisor_start(&copi_supervisor_server, supervisor, sizeof *supervisor,
-                                 supervisor != NULL ? supervisor->name : NULL, options);
+    struct supervisor_flags flags = { .flags = supervisor, .size = sizeof *supervisor };
+    if (supervisor != NULL) {
+        flags.name = supervisor->name;
+        flags.specs = supervisor->children;
+        flags.spec_count = supervisor->child_count;
+    }
+    return copi_supervisor_start(&copi_supervisor_server, &flags, options);
 }
 
 cop_started cop_child_server(const void *module, const void *argument, size_t argument_size)

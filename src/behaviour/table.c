@@ -22,25 +22,34 @@ static void link_node(struct table *table, struct table_node *node)
     *bucket = node;
 }
 
+/* There may be no memory, which ends the process: what it has deferred finds the table as it
+ * was. */
 static void grow(struct table *table)
 {
-    struct table old = *table;
-    table->capacity = old.capacity == 0 ? FIRST_CAPACITY : old.capacity * 2;
-    table->buckets = cop_alloc(table->capacity * sizeof(struct table_node *));
-    for (size_t i = 0; i < old.capacity; i++) {
-        struct table_node *node = old.buckets[i];
+    struct table larger = { .capacity = table->capacity == 0 ? FIRST_CAPACITY
+                                                             : table->capacity * 2,
+                            .count = table->count };
+    larger.buckets = cop_alloc(larger.capacity * sizeof(struct table_node *));
+    for (size_t i = 0; i < table->capacity; i++) {
+        struct table_node *node = table->buckets[i];
         while (node != NULL) {
             struct table_node *next = node->next;
-            link_node(table, node);
+            link_node(&larger, node);
             node = next;
         }
     }
-    cop_free(old.buckets);
+    cop_free(table->buckets);
+    *table = larger;
+}
+
+void copi_table_reserve(struct table *table)
+{
+    if (table->count == table->capacity) grow(table);
 }
 
 void copi_table_insert(struct table *table, struct table_node *node, uint64_t key)
 {
-    if (table->count == table->capacity) grow(table);
+    copi_table_reserve(table);
     node->key = key;
     link_node(table, node);
     table->count++;

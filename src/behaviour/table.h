@@ -20,6 +20,9 @@ struct table {
     size_t count;
 };
 
+/* Makes room for one node: the next insertion takes no memory. */
+void copi_table_reserve(struct table *table);
+
 void copi_table_insert(struct table *table, struct table_node *node, uint64_t key);
 
 /* Takes node out; it must be in.  The last one out frees the buckets. */

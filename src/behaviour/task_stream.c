@@ -185,6 +185,7 @@ static cop_task start(const cop_task_stream *stream, const void *input)
 static bool start_next(cop_task_stream *stream)
 {
     struct entry *entry = cop_alloc(sizeof *entry + stream->options.input_size);
+    copi_table_reserve(&stream->by_ref);     /* who lacks memory has no task that runs on */
     stream->exhausted = !stream->options.input(stream->options.context, entry->input);
     if (!stream->exhausted) {
         entry->task = start(stream, entry->input);

@@ -260,6 +260,46 @@ START_TEST(the_tasks_of_a_stream_die_with_its_consumer_however_that_ends)
 }
 END_TEST
 
+/* ---- memory ------------------------------------------------------------------------ */
+
+static void has_so_much_memory(void *argument)
+{
+    cop_task_item item;
+    cop_task_stream *stream = STREAM(traps, LIST(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11),
+                                     .max_concurrency = 12, .timeout_ms = COP_INFINITY);
+    cop_limit_memory(cop_memory_used() + *(const size_t *)argument);
+    cop_task_stream_next(stream, &item);
+}
+
+/* A little more each time, until it is enough. */
+static void has_too_little_memory(void *argument)
+{
+    (void)argument;
+    start_tasks();
+    bool enough = false;
+    for (size_t bytes = 0; !enough; bytes += 8) {
+        cop_ref end;
+        cop_pid pid = cop_spawn_monitor(has_so_much_memory, &bytes, sizeof bytes, &end);
+        settle();
+        enough = cop_is_alive(pid);
+        cop_exit_process(pid, COP_KILL);
+        cop_message *message = cop_take(&(cop_match){ .ref = end }, COP_INFINITY);
+        const cop_down_message *down = cop_expect(message, cop_down_message);
+        ck_assert_str_eq(reason_text(down->reason), enough ? "killed"
+                                                           : "error:enomem: max_memory");
+        cop_message_free(message);
+        expect_clean();
+    }
+}
+
+START_TEST(a_consumer_for_whom_there_is_too_little_memory_leaves_no_task_behind)
+{
+    tell_of_each_kind(has_too_little_memory, "");
+}
+END_TEST
+
+/* ---- its supervisor's end ------------------------------------------------------------- */
+
 static void stops_tasks_soon(void *argument)
 {
     (void)argument;
@@ -309,6 +349,7 @@ static Suite *task_stream_end_suite(void)
     tcase_add_test(tests, a_result_that_is_there_when_a_busy_consumer_comes_back_is_taken);
     tcase_add_test(tests, a_stream_closed_early_kills_its_tasks_and_leaves_no_messages);
     tcase_add_test(tests, the_tasks_of_a_stream_die_with_its_consumer_however_that_ends);
+    tcase_add_test(tests, a_consumer_for_whom_there_is_too_little_memory_leaves_no_task_behind);
     tcase_add_test(tests,
                    a_supervisor_that_ends_stops_the_tasks_of_its_streams_as_their_options_say);
     suite_add_tcase(suite, tests);

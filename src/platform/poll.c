@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "../base/assert.h"
+#include "../base/hostile.h"
 
-enum { REPORTS_MAX = 64 };
+enum { REPORTS_MAX = COPI_LIMIT(64, 1) };
 
 int copi_poll_now(int fd, unsigned events)
 {

@@ -12,7 +12,7 @@
 
 /* An idle scheduler looks around so often, with so many pauses between, before it parks: some 10 to
  * 50 us, what it costs to be woken. */
-enum { SPINS = 200, PAUSES = 8 };
+enum { SPINS = COPI_LIMIT(200, 1), PAUSES = COPI_LIMIT(8, 1) };
 
 enum { WATCH_NS = 5000000, WATCH_MS = 5, STANDSTILL_BYTES = 96 };
 

@@ -347,6 +347,8 @@ static void tell_standstill(const struct scheduler *scheduler)
 void copi_scheduler_idle(struct scheduler *scheduler)
 {
     if (copi_node.options.deterministic) {
+        if (copi_sim_runs && copi_sim_returns(scheduler, atomic_load(&scheduler->timers.first)))
+            return;
         bool descriptors = copi_poller_waiters() > 0;
         if ((descriptors && copi_poller_look(0)) || jump(scheduler))
             return;

@@ -279,6 +279,8 @@ static struct stack *stack_for(struct scheduler *scheduler, struct process *proc
     struct stack *stack = stack_at_hand(scheduler, process);
     if (stack != NULL)
         return stack;
+    if (copi_sim_runs && copi_sim_stackless(process))
+        return NULL;
     stack = copi_stack_take(&scheduler->stacks, process->stack_class);
     if (stack != NULL)
         stack_restart(scheduler, stack);

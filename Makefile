@@ -35,10 +35,9 @@ endif
 # (vm.mmap_rnd_bits of 32); without randomisation, where that is allowed, they get them.
 STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: all run test test-asan test-tsan test-aarch64 test-otp models sim mutations fuzz \
-	fuzz-corpus bench \
-	bench-peers bench-growth performance count-instructions renew-instructions crash-matrix \
-	soak-crashes soak tidy clean help
+.PHONY: all run test test-asan test-tsan test-hostile test-aarch64 test-otp models sim mutations \
+	fuzz fuzz-corpus bench bench-peers bench-growth performance count-instructions \
+	renew-instructions crash-matrix soak-crashes soak tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
 	@tools/setup.sh build $(SETUP)
@@ -61,6 +60,11 @@ test-tsan: ## all tests under ThreadSanitizer
 	@tools/setup.sh build-tsan -Db_sanitize=thread -Db_lundef=false $(SETUP)
 	@ninja -C build-tsan
 	@$(STEADY) tools/run_tests.py build-tsan $(TESTS)
+
+test-hostile: ## all tests with the smallest limits, a turn for others at each send, memory poisoned
+	@tools/setup.sh build-hostile -Dhostile=true $(SETUP)
+	@ninja -C build-hostile
+	@tools/run_tests.py build-hostile --without tests/hostile.txt $(TESTS)
 
 test-aarch64: ## all tests on AArch64, cross-compiled and run under qemu-user
 	@AARCH64=yes tools/setup.sh build-aarch64 --cross-file tools/aarch64.ini $(SETUP)
@@ -144,7 +148,7 @@ tidy: all ## the checks of the house rules alone
 	@tools/run_tests.py build --suite house
 
 clean: ## remove the build directories
-	rm -rf build build-asan build-tsan build-aarch64 build-mutations build-fuzz
+	rm -rf build build-asan build-tsan build-hostile build-aarch64 build-mutations build-fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /    make \1\t/p' Makefile | expand -t 24

@@ -63,6 +63,17 @@ enum cop_sim_kind {
     COP_SIM_LATE,         /* the next timers fire `value` nanoseconds late */
     COP_SIM_NO_MEMORY,    /* cop_alloc: there is none, the process ends with enomem */
     COP_SIM_NO_PROCESS,   /* cop_spawn: COP_NO_PID */
+    COP_SIM_NO_HEAP,      /* the library's own memory, a stack too: each function does what its
+                           * header says of that; not where the node itself would end */
+    COP_SIM_NO_DESCRIPTOR,    /* the library's own: likewise */
+    COP_SIM_NO_THREAD,    /* for cop_blocking: likewise */
+    COP_SIM_HANG,         /* the process that would be next stays away for `value` nanoseconds, as
+                           * if what it has called does not return; a kill brings it back, to end */
+    COP_SIM_JUMP,         /* between two turns: the clock is `value` nanoseconds further on */
+    COP_SIM_BURST,        /* between two turns: a process gets many messages that it does not
+                           * expect, of the type cop_sim_burst */
+    COP_SIM_CLEANUP,      /* at the end of a process: a deferred action of the program's own crashes
+                           * before it has done anything */
     COP_SIM_KINDS
 };
 
@@ -82,6 +93,8 @@ enum { COP_SIM_PLAN_MAX = 1 << 18 };      /* decisions of a run; after that ther
 typedef struct cop_sim_options {
     uint32_t chance[COP_SIM_KINDS];       /* in a million, at each moment that suits; 0: never */
     int64_t slow_ms, late_ms;             /* SLOW, LATE: at most so long; 0: 1,000 */
+    int64_t hang_ms, jump_ms;             /* HANG, JUMP: likewise; 0: an hour, a day */
+    unsigned burst;                       /* BURST: at most so many messages; 0: 100 */
     uint64_t max_steps;                   /* more turns than that are a failure; 0: 1,000,000 */
     const cop_sim_decision *plan;         /* these decisions, in their order, and no others; */
     size_t plan_count;                    /*   NULL: they are drawn from the seed */
@@ -129,6 +142,10 @@ void cop_sim_report_free(cop_sim_report *report);
 
 /* The report as text: the seed, what failed when, the plan, a decision a line; like snprintf. */
 int cop_sim_format(const cop_sim_report *report, char *buffer, size_t size);
+
+/* What a BURST sends. */
+typedef struct cop_sim_burst { char cop_empty; } cop_sim_burst;
+extern const cop_message_type cop_type_cop_sim_burst;
 
 /* ---- in a run -------------------------------------------------------------------------- */
 

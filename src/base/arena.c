@@ -20,17 +20,18 @@
 #include <string.h>
 
 #include "assert.h"
+#include "hostile.h"
 #include "poison.h"
 
 enum {
     UNIT = 16,
     FRONT = 40,                         /* bytes before a chunk's first header */
     FIRST_CHUNK = 128,                  /* at least */
-    LAST_CHUNK = 64 * 1024,             /* chunks double up to here */
-    BINS_FROM = 1024,
+    LAST_CHUNK = COPI_LIMIT(64 * 1024, 4096),     /* chunks double up to here */
+    BINS_FROM = COPI_LIMIT(1024, 512),
     CLASSES = 28,
     LARGE = 255,                        /* a header's class: the block is malloc's */
-    SEARCH_STEPS = 8
+    SEARCH_STEPS = COPI_LIMIT(8, 1)
 };
 
 struct header {
@@ -121,9 +122,25 @@ static struct header **link_of(struct header *header)
     return (struct header **)(void *)(header + 1);
 }
 
+/* Behind the link. */
+COPI_SEES_POISON static void fill_free(struct header *header)
+{
+    unsigned char *bytes = (unsigned char *)(header + 1);
+    for (size_t i = 0; i < class_bytes(header->class) - sizeof *header; i++) bytes[i] = COPI_DEAD;
+}
+
+COPI_SEES_POISON static void inspect(const struct header *header)
+{
+    const unsigned char *bytes = (const unsigned char *)(header + 1);
+    for (size_t i = sizeof header; i < class_bytes(header->class) - sizeof *header; i++)
+        COP_ASSERT(bytes[i] == COPI_DEAD && "a free block was written to");
+}
+
 COPI_SEES_POISON static void push_free(struct arena *arena, struct header *header)
 {
     struct header **list = arena->binned ? &arena->bins[header->class] : &arena->loose;
+    if (COPI_HOSTILE)
+        fill_free(header);
     *link_of(header) = *list;
     *list = header;
 }
@@ -331,6 +348,8 @@ void *copi_arena_alloc(struct arena **arena_, struct slab_cache *cache, size_t s
         return alloc_slowly(arena_, cache, size);
     uint8_t class = class_for_size(size);
     struct header *header = pop_free(arena, class);
+    if (COPI_HOSTILE && header)
+        inspect(header);
     if (!header) {
         if (class_bytes(class) > arena->left)
             return alloc_slowly(arena_, cache, size);
@@ -366,7 +385,7 @@ COPI_SEES_POISON void copi_arena_free(struct arena *arena, void *block)
     arena->used -= header->size;
     header->mark = (uint16_t)~header->mark;
 #ifdef COP_DEBUG_CHECKS
-    memset(block, 0xdf, header->size);
+    memset(block, COPI_DEAD, header->size);
 #endif
     COPI_POISON(block, bytes - sizeof *header);
     if ((char *)header + bytes == arena->cursor) {
@@ -399,7 +418,7 @@ COPI_SEES_POISON void *copi_arena_realloc(struct arena **arena_, struct slab_cac
     size_t old_size = header->size;
     if (header->class == LARGE) {
         old_size = chunk_of_large(header)->size;
-    } else if (size <= class_bytes(header->class) - sizeof *header) {
+    } else if (!COPI_HOSTILE && size <= class_bytes(header->class) - sizeof *header) {
         resize(*arena_, header, size);
         return block;
     }

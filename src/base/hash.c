@@ -11,7 +11,7 @@
 #include "assert.h"
 
 enum {
-    BITS_FIRST = 4,              /* log2 of the chains of the first array */
+    BITS_FIRST = COPI_LIMIT(4, 1),   /* log2 of the chains of the first array */
     BITS_MAX = 30
 };
 

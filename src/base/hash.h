@@ -14,8 +14,9 @@
 #include <stdint.h>
 
 #include "assert.h"
+#include "hostile.h"
 
-enum { COPI_HASH_LIST = 8 };
+enum { COPI_HASH_LIST = COPI_LIMIT(8, 1) };
 
 struct hash_node {
     struct hash_node *next;

@@ -24,8 +24,8 @@
 
 enum {
     LINE = 64,                          /* a cache line */
-    REGION_FIRST = 64 * 1024,           /* bytes; each region is twice the one before, up to */
-    REGION_MAX = 1024 * 1024,
+    REGION_FIRST = COPI_LIMIT(64 * 1024, 4096),   /* bytes; each is twice the one before, up to */
+    REGION_MAX = COPI_LIMIT(1024 * 1024, 4096),
     CUT_BYTES = 8 * 1024,               /* cut at a time, but no less than */
     CUT_LEAST = 8                       /* blocks */
 };
@@ -121,6 +121,8 @@ static bool add_region(void)
     depot.region_size = size;
     depot.cursor = (char *)region + LINE;
     depot.left = size - LINE;
+    if (COPI_HOSTILE)
+        memset(depot.cursor, COPI_DEAD, depot.left);
     COPI_POISON(depot.cursor, depot.left);
     return true;
 }
@@ -324,6 +326,15 @@ static void give_elsewhere(struct slab_cache *cache, struct free_block *block, u
     }
 }
 
+/* Nobody has written to the block while it was free; whoever takes it finds nothing in it. */
+COPI_SEES_POISON void copi_slab_inspect(void *block, size_t size, uint8_t class)
+{
+    const unsigned char *bytes = block;
+    for (size_t i = sizeof(struct free_block); i < copi_slab_class_size(class); i++)
+        COP_ASSERT(bytes[i] == COPI_DEAD && "a free block was written to");
+    memset(block, COPI_NEW, size);
+}
+
 /* Makes a block nobody's.  Under the sanitizer one that is given twice is reported here. */
 static inline void retire(void *block, size_t size)
 {
@@ -332,7 +343,7 @@ static inline void retire(void *block, size_t size)
 #endif
 #ifdef COP_DEBUG_CHECKS
     COPI_UNPOISON(block, size);
-    memset(block, 0xdf, size);
+    memset(block, COPI_DEAD, size);
 #endif
     COPI_POISON(block, size);
 }

@@ -14,13 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hostile.h"
 #include "poison.h"
 
 enum {
     COPI_SLAB_CLASSES = 10,      /* 32 48 64 96 128 192 256 384 512 1024 bytes */
     COPI_SLAB_MAX = 1024,
     COPI_SLAB_LARGE = 255,       /* the class of a block from malloc */
-    COPI_SLAB_MAGAZINE = 64      /* blocks in a magazine */
+    COPI_SLAB_MAGAZINE = COPI_LIMIT(64, 1)      /* blocks in a magazine */
 };
 
 /* ---- what the functions below need to see; slab.c's ---- */
@@ -46,6 +47,7 @@ extern const uint8_t copi_slab_class_of[COPI_SLAB_MAX / 16 + 1];   /* by the siz
 
 void *copi_slab_take_slowly(struct slab_cache *cache, size_t size, uint8_t *ret_class);
 void copi_slab_give_slowly(struct slab_cache *cache, void *block, uint8_t class);
+void copi_slab_inspect(void *block, size_t size, uint8_t class);
 
 /* ---- life ---- */
 
@@ -68,8 +70,8 @@ void copi_slab_cache_free(struct slab_cache *cache);
 /* A block of at least size bytes, 16-byte aligned, not cleared; *ret_class is needed to give it
  * back.  NULL without memory.  Only size bytes are the caller's: under AddressSanitizer what
  * the class has above them is poisoned. */
-COPI_SEES_POISON static inline void *copi_slab_take(struct slab_cache *cache, size_t size,
-                                                    uint8_t *ret_class)
+COPI_SEES_POISON static inline void *copi_slab_take_any(struct slab_cache *cache, size_t size,
+                                                        uint8_t *ret_class)
 {
     if (__builtin_expect(size > COPI_SLAB_MAX || cache == NULL, 0))
         return copi_slab_take_slowly(cache, size, ret_class);
@@ -82,6 +84,14 @@ COPI_SEES_POISON static inline void *copi_slab_take(struct slab_cache *cache, si
     bin->size--;
     COPI_UNPOISON(block, size > 0 ? size : 1);
     *ret_class = class;
+    return block;
+}
+
+static inline void *copi_slab_take(struct slab_cache *cache, size_t size, uint8_t *ret_class)
+{
+    void *block = copi_slab_take_any(cache, size, ret_class);
+    if (COPI_HOSTILE && block != NULL)
+        copi_slab_inspect(block, size, *ret_class);
     return block;
 }
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 enum {
-    LIST_MAX = 8,           /* nodes of a map without an array */
-    BITS_FIRST = 4,
+    LIST_MAX = COPI_HOSTILE ? 1 : 8,    /* nodes of a map without an array */
+    BITS_FIRST = COPI_HOSTILE ? 1 : 4,
     BITS_MAX = 40
 };
 

@@ -293,14 +293,26 @@ void cop_init_ack(void)
     answer_starter(cop_new(start_ack, 0));
 }
 
+/* Without memory for what is to be said the process ends here, and neither reason may be in its
+ * frames alone then.  Most who fail give the same one twice; a guard that cannot be made gives it
+ * back. */
 void cop_init_fail(int error, cop_pid pid, const cop_reason *result, const cop_reason *exit)
 {
     assert(error < 0);
     char name[COP_NAME_MAX + 1];
     if (cop_name_of(cop_self(), name, sizeof name))
         cop_unregister(name);
-    answer_starter(cop_new(start_nack, .error = error, .pid = pid, .result = result));
-    cop_exit(exit != NULL ? exit : COP_NORMAL);
+    if (exit == NULL) exit = COP_NORMAL;
+    if (result == exit) cop_reason_unref(result);
+    cop_deferred *exit_guard = cop_defer(release_reason, (void *)(uintptr_t)exit);
+    cop_deferred *guard =
+        result != exit ? cop_defer(release_reason, (void *)(uintptr_t)result) : NULL;
+    cop_message *nack = cop_new(start_nack, .error = error, .pid = pid);
+    if (guard != NULL) cop_undefer(guard, false);
+    ((start_nack *)cop_payload(nack))->result = guard != NULL ? result : cop_reason_ref(exit);
+    cop_undefer(exit_guard, false);
+    answer_starter(nack);
+    cop_exit(exit);
 }
 
 /* ---- stopping -------------------------------------------------------------------------- */
@@ -309,7 +321,8 @@ void cop_init_fail(int error, cop_pid pid, const cop_reason *result, const cop_r
 static int stop(cop_pid pid, const cop_reason *reason, int64_t timeout_ms)
 {
     cop_ref ref = cop_monitor(pid);
-    cop_message *request = cop_new(cop_terminate_message, .reason = cop_reason_ref(reason));
+    cop_message *request = cop_new(cop_terminate_message, 0);
+    ((cop_terminate_message *)cop_payload(request))->reason = cop_reason_ref(reason);
     request->kind = COP_SYSTEM;
     cop_send_message(cop_to_pid(pid), request);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../base/assert.h"
+#include "../base/scarcity.h"
 #include "interrupt.h"
 #include "machine.h"
 #include "sanitizer.h"
@@ -121,6 +122,8 @@ bool copi_fault_enter(struct fault_thread *thread)
 {
     size_t size = 4 * getauxval(AT_MINSIGSTKSZ);
     thread->size = size > ALT_STACK_MIN ? size : ALT_STACK_MIN;
+    if (copi_is_refused(SCARCE_MEMORY))
+        return false;
     thread->memory = mmap(NULL, thread->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                           -1, 0);
     if (thread->memory == MAP_FAILED)

@@ -48,6 +48,11 @@ static bool in_range(struct range range, uintptr_t address)
     return address >= range.low && address < range.high;
 }
 
+bool copi_is_own_code(uintptr_t address)
+{
+    return in_range(own_code(), address);
+}
+
 static enum owner owner_of(uintptr_t pc)
 {
     if (in_range(own_code(), pc))

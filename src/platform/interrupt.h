@@ -51,4 +51,7 @@ void copi_interrupt_map(void);
 
 void copi_interrupt_send(pthread_t thread);
 
+/* Whether the code at that address is the runtime's own. */
+bool copi_is_own_code(uintptr_t address);
+
 #endif

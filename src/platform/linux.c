@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../base/assert.h"
+#include "../base/scarcity.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102   /* Linux 6.13 */
@@ -46,8 +47,9 @@ int copi_cpu_count(void)
 
 bool copi_only_threads(int count)
 {
-    DIR *threads = opendir("/proc/self/task");   /* ".", "..", an entry for each */
-    int entries = 0;
+    DIR *threads = copi_is_refused(SCARCE_DESCRIPTOR) ? NULL
+                                                      : opendir("/proc/self/task");
+    int entries = 0;                             /* ".", "..", an entry for each */
     if (threads == NULL)
         return false;
     while (entries <= count + 2 && readdir(threads) != NULL)
@@ -56,12 +58,19 @@ bool copi_only_threads(int count)
     return entries == count + 2;
 }
 
+int copi_thread_create(pthread_t *thread, void *(*function)(void *), void *argument)
+{
+    if (copi_is_refused(SCARCE_THREAD))
+        return EAGAIN;
+    return pthread_create(thread, NULL, function, argument);
+}
+
 int copi_thread_start(pthread_t *thread, void *(*function)(void *), void *argument)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(thread, NULL, function, argument);
+    int error = copi_thread_create(thread, function, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
 }
@@ -90,6 +99,8 @@ size_t copi_page_size(void)
 
 void *copi_memory_reserve(size_t bytes)
 {
+    if (copi_is_refused(SCARCE_MEMORY))
+        return NULL;
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
@@ -100,6 +111,8 @@ void *copi_memory_reserve(size_t bytes)
 
 void *copi_memory_share(size_t bytes)
 {
+    if (copi_is_refused(SCARCE_MEMORY))
+        return NULL;
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return memory == MAP_FAILED ? NULL : memory;
 }
@@ -126,6 +139,8 @@ static bool is_advice_followed(void *memory, size_t bytes)
 
 bool copi_memory_guard(void *memory, size_t bytes)
 {
+    if (copi_is_refused(SCARCE_MEMORY))
+        return false;
     if (is_advice_followed(memory, bytes) && madvise(memory, bytes, MADV_GUARD_INSTALL) == 0)
         return true;
     return mprotect(memory, bytes, PROT_NONE) == 0;

@@ -25,6 +25,9 @@ int copi_cpu_count(void);
 /* Whether the operating-system process is known to have no more than that many threads. */
 bool copi_only_threads(int count);
 
+/* pthread_create with the usual attributes. */
+int copi_thread_create(pthread_t *thread, void *(*function)(void *), void *argument);
+
 /* Starts a thread that gets none of the signals that are sent to the operating-system process.
  * Returns an errno value, or 0. */
 int copi_thread_start(pthread_t *thread, void *(*function)(void *), void *argument);

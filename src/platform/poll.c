@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "../base/assert.h"
+#include "../base/hostile.h"
+#include "../base/scarcity.h"
 
-enum { REPORTS_MAX = 64 };
+enum { REPORTS_MAX = COPI_LIMIT(64, 1) };
 
 int copi_poll_now(int fd, unsigned events)
 {
@@ -36,10 +38,10 @@ int copi_poll_now(int fd, unsigned events)
 
 bool copi_poll_open(struct poll_set *set)
 {
-    set->set = epoll_create1(EPOLL_CLOEXEC);
+    set->set = copi_is_refused(SCARCE_DESCRIPTOR) ? -1 : epoll_create1(EPOLL_CLOEXEC);
     if (set->set < 0)
         return false;
-    set->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    set->bell = copi_is_refused(SCARCE_DESCRIPTOR) ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = { .events = EPOLLIN, .data.fd = -1 };
     if (set->bell >= 0 && epoll_ctl(set->set, EPOLL_CTL_ADD, set->bell, &event) == 0)
         return true;
@@ -65,6 +67,8 @@ int copi_poll_arm(const struct poll_set *set, int fd, unsigned events)
         event.events |= EPOLLOUT;
     if (epoll_ctl(set->set, EPOLL_CTL_MOD, fd, &event) == 0)
         return 0;
+    if (errno == ENOENT && copi_is_refused(SCARCE_DESCRIPTOR))
+        return ENOSPC;
     if (errno == ENOENT && epoll_ctl(set->set, EPOLL_CTL_ADD, fd, &event) == 0)
         return 0;
     return errno;

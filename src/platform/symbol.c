@@ -49,6 +49,8 @@ void copi_symbol_debug(const void *address, struct symbol *symbol)
 
 #include <elfutils/libdwfl.h>
 
+#include "../base/scarcity.h"
+
 bool copi_symbol_has_debug(void)
 {
     return true;
@@ -94,6 +96,8 @@ static Dwfl *modules;
  * replaced or have a relative name. */
 static Elf *open_module(const struct link_map *map, const char *name)
 {
+    if (copi_is_refused(SCARCE_DESCRIPTOR))
+        return NULL;
     int file = open(map->l_name[0] == '\0' ? "/proc/self/exe" : name, O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return NULL;

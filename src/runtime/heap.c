@@ -8,6 +8,11 @@
  *
  * Nothing else changes: the memory is the C library's.  A program that brings an allocator of its
  * own, and the sanitizers, which do, have theirs called, without this protection. */
+#undef malloc
+#undef calloc
+#undef realloc
+#undef aligned_alloc
+
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>

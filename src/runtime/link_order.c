@@ -7,6 +7,7 @@
 
 #include "../base/assert.h"
 #include "../base/hash.h"
+#include "../base/scarcity.h"
 
 enum side { LEFT, RIGHT };
 
@@ -109,18 +110,28 @@ static void insert_youngest(struct node **root, struct node *node)
     repair_red(root, node);
 }
 
+/* Without it the node ends. */
+static void *needed_block(size_t size)
+{
+    void *block = calloc(1, size);
+    if (block != NULL)
+        return block;
+    copi_needed_begin();
+    block = calloc(1, size);
+    copi_needed_end();
+    if (block == NULL)
+        copi_no_memory("a link");
+    return block;
+}
+
 uint64_t copi_link_order_add(cop_pid owner, cop_pid peer)
 {
     struct tree *tree = tree_of(owner);
     if (tree == NULL) {
-        tree = calloc(1, sizeof *tree);
-        if (tree == NULL)
-            copi_no_memory("a link");
+        tree = needed_block(sizeof *tree);
         copi_hash_insert(&trees, &tree->owner, owner.bits);
     }
-    struct node *node = calloc(1, sizeof *node);
-    if (node == NULL)
-        copi_no_memory("a link");
+    struct node *node = needed_block(sizeof *node);
     *node = (struct node){ .age = ++tree->last_age, .peer = peer, .red = true };
     insert_youngest(&tree->root, node);
     return node->age;

@@ -136,8 +136,13 @@ cop_cleanup *copi_deferred_action(cop_deferred *deferred, void **ret_argument)
 
 void copi_deferred_run(struct process *process)
 {
-    while (process->deferred != NULL)
-        cop_undefer(process->deferred, true);
+    while (process->deferred != NULL) {
+        cop_cleanup *action = process->deferred->action;
+        bool crashes = copi_sim_runs && copi_sim_cleanup_crashes(process, action);
+        cop_undefer(process->deferred, !crashes);
+        if (crashes)
+            cop_raise("simulated crash");
+    }
 }
 
 /* ---- shared buffers -------------------------------------------------------------------- */

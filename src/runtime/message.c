@@ -7,6 +7,7 @@
 
 #include "../base/assert.h"
 #include "../base/poison.h"
+#include "../base/scarcity.h"
 #include "mailbox.h"
 #include "message.h"
 #include "reason.h"
@@ -50,6 +51,17 @@ static struct signal *block_new(size_t payload)
     return signal;
 }
 
+/* The block of a signal, without which the node ends. */
+__attribute__((cold, noinline)) static struct signal *needed_block(size_t payload)
+{
+    copi_needed_begin();
+    struct signal *signal = copi_block_take(copi_scheduler, payload);
+    copi_needed_end();
+    if (signal == NULL)
+        copi_no_memory("a signal");
+    return signal;
+}
+
 struct signal *copi_signal_new(enum signal_kind kind, cop_pid from, uint64_t serial,
                                const cop_reason *reason)
 {
@@ -62,9 +74,9 @@ struct signal *copi_signal_new(enum signal_kind kind, cop_pid from, uint64_t ser
     struct scheduler *scheduler = copi_scheduler;
     copi_enter(scheduler);
     struct signal *signal = copi_block_take(scheduler, payload[kind]);
-    copi_leave(scheduler);
     if (__builtin_expect(signal == NULL, 0))
-        copi_no_memory("a signal");
+        signal = needed_block(payload[kind]);
+    copi_leave(scheduler);
     signal->kind = (uint8_t)kind;
     signal->from = from;
     signal->serial = serial;

@@ -152,7 +152,7 @@ bool copi_spare_start(struct scheduler *spare)
     if (spare->started)
         return true;
     atomic_fetch_add(&copi_node.standing_in, 1);
-    spare->started = pthread_create(&spare->started_as, NULL, scheduler_thread, spare) == 0;
+    spare->started = copi_thread_create(&spare->started_as, scheduler_thread, spare) == 0;
     if (!spare->started)
         atomic_fetch_sub(&copi_node.standing_in, 1);
     return spare->started;
@@ -261,7 +261,7 @@ static void run_schedulers(void)
     int started = 1;
     for (; started < copi_node.schedulers; started++) {
         struct scheduler *scheduler = &copi_node.scheduler[started];
-        if (pthread_create(&scheduler->started_as, NULL, scheduler_thread, scheduler) != 0)
+        if (copi_thread_create(&scheduler->started_as, scheduler_thread, scheduler) != 0)
             break;
     }
     copi_monitor_start();

@@ -31,6 +31,21 @@ struct node {
 
 extern struct node copi_node;
 
+/* Whether this run is one of the hostile build's that keeps no order. */
+static inline bool copi_hostile(void)
+{
+    return COPI_HOSTILE && (!copi_node.options.deterministic || copi_node.options.shuffle);
+}
+
+/* In a process, at the beginning of a function that it calls: the hostile build gives the others a
+ * turn. */
+void copi_give_turn(void);
+static inline void copi_turn(void)
+{
+    if (COPI_HOSTILE)
+        copi_give_turn();
+}
+
 /* The runtime's time. */
 int64_t copi_now(void);
 

@@ -26,11 +26,12 @@
 #include <coppice/io.h>
 
 #include "../base/assert.h"
+#include "../base/hostile.h"
 #include "../platform/poll.h"
 #include "node.h"
 #include "wait.h"
 
-enum { REPORTS = 64, TABLE_MIN = 64 };
+enum { REPORTS = COPI_LIMIT(64, 1), TABLE_MIN = COPI_LIMIT(64, 1) };
 
 _Static_assert((int)COP_READABLE == (int)COPI_POLL_READ &&
                (int)COP_WRITABLE == (int)COPI_POLL_WRITE, "events are passed through");

@@ -163,6 +163,7 @@ static cop_pid spawn(cop_function *function, const void *argument, size_t size,
 cop_pid cop_spawn_opt(cop_function *function, const void *argument, size_t size,
                       const cop_spawn_options *options)
 {
+    copi_turn();
     struct process *self = copi_self();
     int stack_class = copi_stack_class(options->stack_bytes);
     if (!atomic_load_explicit(&copi_node.running, memory_order_relaxed) || function == NULL ||
@@ -283,6 +284,7 @@ void cop_raise(const char *format, ...)
 void cop_exit_process(cop_pid pid, const cop_reason *reason)
 {
     struct process *self = copi_self();
+    copi_turn();
     (void)cop_reason_kind_of(reason);   /* a bad pointer is the sender's crash */
     copi_enter(copi_scheduler);
     copi_signal_send(pid, copi_signal_new(SIGNAL_EXIT, cop_self(), 0, reason));

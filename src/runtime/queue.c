@@ -12,7 +12,7 @@
 
 /* An idle scheduler looks around so often, with so many pauses between, before it parks: some 10 to
  * 50 us, what it costs to be woken. */
-enum { SPINS = 200, PAUSES = 8 };
+enum { SPINS = COPI_LIMIT(200, 1), PAUSES = COPI_LIMIT(8, 1) };
 
 enum { WATCH_NS = 5000000, WATCH_MS = 5, STANDSTILL_BYTES = 96 };
 
@@ -351,6 +351,8 @@ static void tell_standstill(const struct scheduler *scheduler)
 void copi_scheduler_idle(struct scheduler *scheduler)
 {
     if (copi_node.options.deterministic) {
+        if (copi_sim_runs && copi_sim_returns(scheduler, atomic_load(&scheduler->timers.first)))
+            return;
         bool descriptors = copi_poller_waiters() > 0;
         if ((descriptors && copi_poller_look(0)) || jump(scheduler))
             return;

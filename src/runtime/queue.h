@@ -50,7 +50,7 @@ struct process *copi_queue_drawn(struct scheduler *scheduler);
 /* The next process of this scheduler's own; NULL: none. */
 static inline struct process *copi_queue_own(struct scheduler *scheduler)
 {
-    if (__builtin_expect(copi_node.options.shuffle, 0))
+    if (__builtin_expect(copi_node.options.shuffle || copi_hostile(), 0))
         return copi_queue_drawn(scheduler);
     return copi_run_queue_take(&scheduler->queue);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/assert.h"
+#include "../base/scarcity.h"
 #include "link_order.h"
 #include "mailbox.h"
 #include "message.h"
@@ -21,13 +22,24 @@ struct relation *copi_relation_find(struct process *process, enum relation_kind 
     return (struct relation *)node;
 }
 
+/* The block of a relation, without which the node ends. */
+__attribute__((cold, noinline)) static void *needed_block(size_t size, uint8_t *ret_class)
+{
+    copi_needed_begin();
+    void *block = copi_slab_take(copi_slab(), size, ret_class);
+    copi_needed_end();
+    if (block == NULL)
+        copi_no_memory("a link, a monitor or a timer");
+    return block;
+}
+
 struct relation *copi_relation_add(struct process *process, enum relation_kind kind, uint64_t key,
                                    size_t size)
 {
     uint8_t class;
     struct relation *relation = copi_slab_take(copi_slab(), size, &class);
     if (__builtin_expect(relation == NULL, 0))
-        copi_no_memory("a link, a monitor or a timer");
+        relation = needed_block(size, &class);
     relation->serial = 0;
     relation->other = COP_NO_PID;
     relation->kind = (uint8_t)kind;

@@ -13,11 +13,12 @@
 #ifndef COPI_RUN_QUEUE_H
 #define COPI_RUN_QUEUE_H
 
+#include "../base/hostile.h"
 #include "../base/random.h"
 #include "biased_lock.h"
 #include "process.h"
 
-enum { COPI_STEAL_MAX = 32 };
+enum { COPI_STEAL_MAX = COPI_LIMIT(32, 1) };
 
 struct run_queue {
     struct biased_lock lock;

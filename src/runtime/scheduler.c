@@ -13,7 +13,7 @@
 
 COPI_THREAD_VARIABLE(struct scheduler *, copi_scheduler_of_thread);
 
-enum { TIMER_TICKS = 16 };   /* look for due timers after so many processes */
+enum { TIMER_TICKS = COPI_LIMIT(16, 2) };   /* look for due timers after so many processes */
 
 /* ---- leaving a process -------------------------------------------------------------------
  *
@@ -118,7 +118,7 @@ static inline void begin_turn(struct scheduler *scheduler, struct process *proce
 {
     uint64_t ticks = atomic_load_explicit(&scheduler->ticks, memory_order_relaxed);
     atomic_store_explicit(&scheduler->ticks, ticks + 1, memory_order_relaxed);
-    scheduler->budget = COPI_BUDGET;
+    scheduler->budget = copi_hostile() ? 1 : COPI_BUDGET;
     scheduler->stack = stack;
     scheduler->stack_limit = copi_stack_low(stack) + COPI_STACK_RESERVE;
     atomic_store_explicit(&scheduler->current, process, memory_order_relaxed);
@@ -176,6 +176,20 @@ void copi_switch(enum switch_event event)
     copi_context_switch(&scheduler->stack->context, &scheduler->context,
                         (void *)(uintptr_t)event, final);
     arrived(copi_scheduler);
+}
+
+/* One that is to be killed gives none: if it never waits, the monitor must see one long turn. */
+void copi_give_turn(void)
+{
+    struct scheduler *scheduler = copi_scheduler;
+    struct process *self = scheduler == NULL ? NULL : copi_current(scheduler);
+    if (!copi_hostile() || copi_sim_runs || self == NULL || scheduler->critical > 0 ||
+        (self->flags & (PROCESS_DYING | PROCESS_MUST_NOT_WAIT)) != 0 ||
+        atomic_load_explicit(&self->doomed, memory_order_relaxed) ||
+        copi_run_queue_length(&scheduler->queue) == 0 ||
+        copi_random_below(&scheduler->random, 4) == 0)
+        return;
+    copi_switch(EVENT_YIELD);
 }
 
 /* ---- on a process's stack -------------------------------------------------------------- */
@@ -310,6 +324,8 @@ static struct stack *stack_for(struct scheduler *scheduler, struct process *proc
     struct stack *stack = stack_at_hand(scheduler, process);
     if (stack != NULL)
         return stack;
+    if (copi_sim_runs && copi_sim_stackless(process))
+        return NULL;
     stack = copi_stack_take(&scheduler->stacks, process->stack_class);
     if (stack != NULL)
         stack_restart(scheduler, stack);
@@ -318,6 +334,8 @@ static struct stack *stack_for(struct scheduler *scheduler, struct process *proc
 
 static void stack_back(struct scheduler *scheduler, struct stack *stack)
 {
+    if (COPI_HOSTILE)
+        copi_stack_wipe(stack);
     if (stack->class == 0 && scheduler->warm == NULL) {
         scheduler->warm = stack;
     } else {

@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "../base/hostile.h"
 #include "../base/random.h"
 #include "../base/slab.h"
 #include "../platform/fault.h"

@@ -210,6 +210,7 @@ int cop_send_message(cop_dest to, cop_message *message)
 {
     if (message == NULL)
         return COP_EINVAL;
+    copi_turn();
     struct signal *signal = copi_message_held(message, "cop_send_message");
     struct scheduler *scheduler = copi_scheduler;
     cop_pid target = cop_resolve(to);
@@ -237,6 +238,7 @@ int cop_send_message(cop_dest to, cop_message *message)
  * holds the message, so it enters no list. */
 int cop_send_new(cop_dest to, const cop_message_type *type, const void *payload)
 {
+    copi_turn();
     struct scheduler *scheduler = copi_scheduler;
     struct process *self = copi_self();
     size_t size = type->size;
@@ -270,6 +272,7 @@ int cop_send_request(cop_pid pid, cop_message *request, cop_ref *ret_ref)
     struct process *self = copi_self_checked("cop_send_request");
     if (request == NULL)
         return COP_EINVAL;
+    copi_turn();
     struct scheduler *scheduler = copi_scheduler;
     struct signal *signal = copi_message_held(request, "cop_send_request");
     cop_ref ref = { copi_pid(self), copi_serial(self) };

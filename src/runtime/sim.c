@@ -112,6 +112,21 @@ static void decided(enum cop_sim_kind kind, int64_t value, cop_pid process)
     trace((uint64_t)value);
 }
 
+bool copi_sim_draw(enum cop_sim_kind kind, uint64_t values, int64_t *ret_value)
+{
+    return decides(kind, values, ret_value);
+}
+
+void copi_sim_note(enum cop_sim_kind kind, int64_t value, cop_pid process)
+{
+    decided(kind, value, process);
+}
+
+bool copi_sim_strikes(const struct process *process)
+{
+    return is_struck(process);
+}
+
 /* ---- faults in a process --------------------------------------------------------------- */
 
 static void interrupt(struct process *self)
@@ -221,7 +236,7 @@ static void check_names(void)
 /* Whoever has something to look at is in the queue, for none runs now. */
 static void check_wakeups(struct run_queue *queue)
 {
-    size_t awake = 0, queued = 0;
+    size_t awake = 0, queued = copi_sim.hung_count;
     size_t used = atomic_load(&copi_processes.used);
     for (size_t i = 0; i < used; i++) {
         const struct signal *incoming = atomic_load(&copi_processes.slots[i].incoming);
@@ -280,7 +295,7 @@ void copi_sim_left(size_t stacks, size_t blocks)
 
 /* The process `index` places behind the first one in the table that may be struck, around in a
  * circle; NULL: there is none. */
-static struct process *victim(uint64_t index)
+struct process *copi_sim_victim(uint64_t index)
 {
     size_t used = atomic_load(&copi_processes.used), count = 0;
     for (int round = 0; round < 2; round++) {
@@ -303,7 +318,7 @@ static void strike(void)
 {
     int64_t value;
     if (decides(COP_SIM_KILL, 1 << 16, &value)) {
-        struct process *process = victim((uint64_t)value);
+        struct process *process = copi_sim_victim((uint64_t)value);
         if (process != NULL) {
             cop_pid pid = copi_pid(process);
             decided(COP_SIM_KILL, value, pid);
@@ -314,6 +329,7 @@ static void strike(void)
         decided(COP_SIM_SLOW, value, COP_NO_PID);
         copi_node.virtual_ns += value;
     }
+    copi_sim_strike();
 }
 
 /* Which place in the queue is next. */
@@ -336,12 +352,15 @@ struct process *copi_sim_next(struct scheduler *scheduler)
     check_step(scheduler);
     if (atomic_load(&copi_node.stopping))
         copi_sim.over = true;
-    uint32_t length = copi_run_queue_length(&scheduler->queue);
-    if (length == 0)
+    copi_sim_return(scheduler);
+    if (copi_run_queue_length(&scheduler->queue) == 0)
         return NULL;
     strike();
-    length = copi_run_queue_length(&scheduler->queue);     /* who was killed may have waited */
+    copi_sim_return(scheduler);                      /* who was killed, too */
+    uint32_t length = copi_run_queue_length(&scheduler->queue);
     struct process *process = copi_run_queue_take_at(&scheduler->queue, choose(length));
+    if (copi_sim_hangs(process))
+        return NULL;
     copi_sim.stepped = true;
     trace(copi_pid(process).bits);
     trace((uint64_t)copi_node.virtual_ns);

@@ -8,8 +8,10 @@
 #ifndef COPI_SIM_H
 #define COPI_SIM_H
 
+#include <coppice/memory.h>
 #include <coppice/sim.h>
 
+#include "../base/scarcity.h"
 #include "scheduler.h"
 
 extern bool copi_sim_runs;
@@ -34,6 +36,18 @@ struct random *copi_sim_random(const struct process *process);
 /* Nothing can go on before the next timer: checks; returns how late that one is to be, in
  * nanoseconds. */
 int64_t copi_sim_settled(void);
+
+/* The system is asked for something by the library: scarcity.h's hook. */
+bool copi_sim_refuses(enum scarce what, bool needed);
+
+/* Whether there is no stack for the process, which then ends. */
+bool copi_sim_stackless(struct process *process);
+
+/* Nothing can go on before that time: whether somebody who is away comes back before it. */
+bool copi_sim_returns(struct scheduler *scheduler, int64_t first_ns);
+
+/* Whether a deferred action of the process, which has been taken off, crashes. */
+bool copi_sim_cleanup_crashes(struct process *process, cop_cleanup *action);
 
 /* Nothing will ever go on. */
 void copi_sim_standstill(void);

@@ -6,10 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../base/scarcity.h"
 #include "node.h"
 #include "sim_state.h"
 
-enum { MAX_STEPS = 1000000, SLOW_MS = 1000, ISOLATED_SECONDS = 60 };
+enum { MAX_STEPS = 1000000, SLOW_MS = 1000, HANG_MS = 3600 * 1000, JUMP_MS = 24 * 3600 * 1000,
+       BURST = 100, ISOLATED_SECONDS = 60 };
 
 static const uint64_t DECISIONS = 0x51;    /* makes the decisions' dice others than cop_random's */
 
@@ -34,6 +36,12 @@ static void prepare(const struct simulated *run, struct sim_record *record)
         options->slow_ms = SLOW_MS;
     if (options->late_ms == 0)
         options->late_ms = SLOW_MS;
+    if (options->hang_ms == 0)
+        options->hang_ms = HANG_MS;
+    if (options->jump_ms == 0)
+        options->jump_ms = JUMP_MS;
+    if (options->burst == 0)
+        options->burst = BURST;
     copi_random_seed(&copi_sim.random, run->seed ^ DECISIONS << 56);
     copi_sim.record = record;
 }
@@ -48,7 +56,9 @@ static void play(const struct simulated *run, struct sim_record *record)
                                       .log = copi_sim.options.log,
                                       .log_context = copi_sim.options.log_context };
     copi_sim_runs = true;
+    atomic_store(&copi_scarcity, copi_sim_refuses);
     record->status = cop_run(run->function, run->argument, &options);
+    atomic_store(&copi_scarcity, NULL);
     copi_sim_runs = false;
     record->virtual_ns = copi_node.virtual_ns;
     if (record->status == COP_EDOWN && record->failure[0] == '\0')
@@ -112,6 +122,7 @@ static bool options_are_wrong(const cop_sim_options *options)
         if (options->chance[i] > 1000000)
             return true;
     return options->slow_ms < 0 || options->late_ms < 0 || options->isolated_seconds < 0 ||
+           options->hang_ms < 0 || options->jump_ms < 0 || options->burst > COP_SIM_PLAN_MAX ||
            (options->plan == NULL && options->plan_count > 0);
 }
 

@@ -109,6 +109,10 @@ static void add_decision(struct text *text, const cop_sim_decision *decision)
         [COP_SIM_CRASH] = "crash",         [COP_SIM_KILL] = "kill",
         [COP_SIM_SLOW] = "slow",           [COP_SIM_LATE] = "late",
         [COP_SIM_NO_MEMORY] = "no memory", [COP_SIM_NO_PROCESS] = "no process",
+        [COP_SIM_NO_HEAP] = "no heap",     [COP_SIM_NO_DESCRIPTOR] = "no descriptor",
+        [COP_SIM_NO_THREAD] = "no thread", [COP_SIM_HANG] = "hang",
+        [COP_SIM_JUMP] = "jump",           [COP_SIM_BURST] = "burst",
+        [COP_SIM_CLEANUP] = "cleanup",
     };
     char pid[32] = "";
     if (!cop_pid_is_none(decision->process))
@@ -116,7 +120,8 @@ static void add_decision(struct text *text, const cop_sim_decision *decision)
     copi_text_add(text, "\n  %s at %" PRIu64, names[decision->kind], decision->moment);
     if (decision->kind == COP_SIM_ORDER)
         copi_text_add(text, ": %" PRId64, decision->value);
-    else if (decision->kind == COP_SIM_SLOW || decision->kind == COP_SIM_LATE)
+    else if (decision->kind == COP_SIM_SLOW || decision->kind == COP_SIM_LATE ||
+             decision->kind == COP_SIM_HANG || decision->kind == COP_SIM_JUMP)
         copi_text_add(text, ": %" PRId64 " ns", decision->value);
     if (pid[0] != '\0')
         copi_text_add(text, ": %s", pid);

@@ -30,6 +30,8 @@ struct sim_check {
 struct sim_dice { cop_pid pid; struct random random; };
 enum { SIM_DICE = 256 };
 
+enum { COPI_SIM_HUNG_MAX = 64 };
+
 struct sim {
     cop_sim_options options;
     struct sim_dice dice[SIM_DICE];
@@ -39,10 +41,37 @@ struct sim {
     bool quiet;                     /* within a decision: the next moments do not count */
     bool over;                      /* has failed, or ends: no more checks and faults */
     bool stepped;                   /* a turn was had since the last check */
+    struct sim_hung {
+        struct process *process;
+        int64_t until_ns;
+    } hung[COPI_SIM_HUNG_MAX];      /* taken out of the run queue until then */
+    size_t hung_count;
     struct sim_check checks[COP_SIM_CHECKS_MAX];
     size_t check_count;
 };
 
 extern struct sim copi_sim;
+
+/* ---- sim.c's, for sim_fault.c ---- */
+
+/* Whether it is decided at this moment; its value is below `values`, or one from the plan. */
+bool copi_sim_draw(enum cop_sim_kind kind, uint64_t values, int64_t *ret_value);
+void copi_sim_note(enum cop_sim_kind kind, int64_t value, cop_pid process);
+
+/* Whether faults may strike the process; which one is `index` places behind the first that they
+ * may, around in a circle, or NULL. */
+bool copi_sim_strikes(const struct process *process);
+struct process *copi_sim_victim(uint64_t index);
+
+/* ---- sim_fault.c's, for sim.c ---- */
+
+/* Between two turns: the clock jumps, messages arrive. */
+void copi_sim_strike(void);
+
+/* Whether the process, which is in no queue, stays away instead of having a turn. */
+bool copi_sim_hangs(struct process *process);
+
+/* Those who have been away for long enough, or are to be killed, can run again. */
+void copi_sim_return(struct scheduler *scheduler);
 
 #endif

@@ -6,9 +6,12 @@
 #include <string.h>
 
 #include "../base/assert.h"
+#include "../base/hostile.h"
 #include "../platform/platform.h"
+#include "../platform/sanitizer.h"
 
-enum { SLAB_BYTES = 16 * 1024 * 1024 };   /* of address space; larger stacks: one a slab */
+/* Of address space; larger stacks: one a slab. */
+enum { SLAB_BYTES = COPI_LIMIT(16 * 1024 * 1024, COPI_STACK_DEFAULT) };
 
 /* Slabs are remembered only to be released. */
 struct stack_slab {
@@ -122,6 +125,18 @@ size_t copi_stack_usable(const struct stack *stack)
 bool copi_stack_in_guard(const struct stack *stack, const void *address)
 {
     return (const char *)address >= stack->memory && (const char *)address < copi_stack_low(stack);
+}
+
+COPI_UNCHECKED void copi_stack_wipe(struct stack *stack)
+{
+#ifndef COPI_ASAN                        /* it keeps account of these bytes itself */
+    enum { WIPED = 8192 };
+    char *low = copi_stack_low(stack), *end = stack->context.sp;
+    char *begin = end - low > WIPED ? end - WIPED : low;
+    memset(begin, COPI_DEAD, (size_t)(end - begin));
+#else
+    (void)stack;
+#endif
 }
 
 void copi_stack_pool_deinit(struct stack_pool *pool)

@@ -51,6 +51,9 @@ static inline char *copi_stack_low(const struct stack *stack)
 size_t copi_stack_usable(const struct stack *stack);
 bool copi_stack_in_guard(const struct stack *stack, const void *address);
 
+/* What lies below the frames of whoever has left it is nobody's: a page or two of it is filled. */
+void copi_stack_wipe(struct stack *stack);
+
 /* A scheduler ends: its contexts are dropped, the memory is the slabs'. */
 void copi_stack_pool_deinit(struct stack_pool *pool);
 

@@ -2,13 +2,14 @@
 #include <string.h>
 
 #include "../base/assert.h"
+#include "../base/hostile.h"
 #include "../platform/platform.h"
 #include "limit.h"
 #include "node.h"
 #include "table.h"
 
 enum {
-    BATCH = 64,            /* slots moved between a scheduler and the common list at once */
+    BATCH = COPI_LIMIT(64, 1),   /* slots moved between a scheduler and the common list at once */
     KEPT_MAX = 3 * BATCH,  /* a scheduler's list stays below */
     INDICES = 1 << COPI_INDEX_BITS
 };

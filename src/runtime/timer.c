@@ -8,6 +8,7 @@
 #include <coppice/timer.h>
 
 #include "../base/assert.h"
+#include "../base/hostile.h"
 #include "mailbox.h"
 #include "message.h"
 #include "node.h"
@@ -15,7 +16,7 @@
 
 /* ---- the heap: 4-ary, from 1, the earliest deadline first, then the earliest armed ----- */
 
-enum { ARITY = 4 };
+enum { ARITY = 4, HEAP_FIRST = COPI_LIMIT(64, 2) /* entries */ };
 
 static bool earlier(const struct timer_entry *a, const struct timer_entry *b)
 {
@@ -60,7 +61,7 @@ static bool heap_reserve(struct timer_heap *heap)
 {
     if (heap->count + 1 < heap->capacity)
         return true;
-    uint32_t capacity = heap->capacity == 0 ? 64 : heap->capacity * 2;
+    uint32_t capacity = heap->capacity == 0 ? HEAP_FIRST : heap->capacity * 2;
     struct timer_entry *entries = realloc(heap->entries, capacity * sizeof *entries);
     if (entries == NULL)
         return false;

@@ -39,7 +39,7 @@ bool copi_helper_start(pthread_t *ret_thread, void *(*function)(void *), void *a
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         sigdelset(&masked, faults[i]);
     pthread_sigmask(SIG_SETMASK, &masked, &before);
-    bool started = pthread_create(ret_thread, NULL, function, argument) == 0;
+    bool started = copi_thread_create(ret_thread, function, argument) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
 }

@@ -40,18 +40,18 @@ START_TEST(an_empty_table_has_nothing_and_no_memory)
 }
 END_TEST
 
-START_TEST(eight_nodes_need_no_memory_and_a_ninth_does)
+START_TEST(a_short_list_needs_no_memory_and_one_node_more_does)
 {
     struct hash hash = { .count = 0 };
     for (int i = 0; i < COPI_HASH_LIST; i++) {
         copi_hash_insert(&hash, &items[i].node, (uint64_t)i);
         ck_assert_uint_eq(hash.bits, 0);
     }
-    copi_hash_insert(&hash, &items[8].node, 8);
+    copi_hash_insert(&hash, &items[COPI_HASH_LIST].node, COPI_HASH_LIST);
     ck_assert_uint_gt(hash.bits, 0);
-    for (int i = 0; i <= 8; i++)
+    for (int i = 0; i <= COPI_HASH_LIST; i++)
         ck_assert_ptr_eq(copi_hash_find(&hash, (uint64_t)i), &items[i].node);
-    for (int i = 0; i <= 8; i++)
+    for (int i = 0; i <= COPI_HASH_LIST; i++)
         copi_hash_remove(&hash, &items[i].node);
     expect_empty(&hash);
 }
@@ -266,7 +266,7 @@ int main(void)
     Suite *suite = suite_create("hash");
     TCase *tests = tcase_create("hash");
     tcase_add_test(tests, an_empty_table_has_nothing_and_no_memory);
-    tcase_add_test(tests, eight_nodes_need_no_memory_and_a_ninth_does);
+    tcase_add_test(tests, a_short_list_needs_no_memory_and_one_node_more_does);
     tcase_add_test(tests, nodes_with_one_key_are_found_newest_first_also_after_growing);
     tcase_add_test(tests, keys_that_resemble_each_other_are_spread);
     tcase_add_test(tests, a_random_history_agrees_with_a_plain_set);

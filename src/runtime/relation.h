@@ -46,7 +46,8 @@ struct relation {
                                 * link_order.h's age */
     uint8_t kind;
     uint8_t block_class;
-    uint8_t alias;             /* MONITOR, ALIAS, WATCHER: enum cop_alias_mode */
+    uint8_t alias;             /* MONITOR, ALIAS, WATCHER: enum cop_alias_mode; TIMER: 1 if its
+                                * message has a drop function */
     char *name;                /* MONITOR: the name it was made by, TIMER: that it sends to; owned,
                                 * or NULL */
 };

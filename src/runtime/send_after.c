@@ -13,8 +13,8 @@
 /* In the runtime's own work; takes name and signal over, unless it returns COP_NO_REF: the signal
  * is the caller's then.  The message is on its way from here on: nobody holds it. */
 __attribute__((always_inline)) static inline cop_ref
-start(struct process *self, cop_pid to, uint64_t alias, char *name, int64_t delay_ms,
-      struct signal *signal)
+start(struct process *self, const cop_dest *to, char *name, int64_t delay_ms,
+      struct signal *signal, bool drops)
 {
     cop_ref ref = { copi_pid(self), ++self->last_serial };
     uint8_t class;
@@ -22,8 +22,9 @@ start(struct process *self, cop_pid to, uint64_t alias, char *name, int64_t dela
     if (__builtin_expect(record == NULL, 0))
         copi_no_memory("a timer");
     copi_relation_put(&self->relations, &record->relation, RELATION_TIMER, ref.serial, class);
-    record->relation.other = to;
-    record->relation.serial = alias;
+    record->relation.other = to->pid;
+    record->relation.serial = to->alias;
+    record->relation.alias = drops;
     record->relation.name = name;
     record->signal = signal;
     signal->flags |= SIGNAL_GONE;
@@ -53,9 +54,10 @@ cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *messa
         cop_message_free(message);
         return COP_NO_REF;
     }
+    bool drops = message->type->drop != NULL;
     copi_enter(copi_scheduler);
     copi_message_disown(signal);
-    cop_ref ref = start(self, to.pid, to.alias, name, delay_ms, signal);
+    cop_ref ref = start(self, &to, name, delay_ms, signal, drops);
     copi_leave(copi_scheduler);
     if (ref.serial == 0)
         copi_signal_free(signal);
@@ -69,6 +71,7 @@ cop_ref cop_send_after_new(cop_dest to, int64_t delay_ms, const cop_message_type
     struct process *self = copi_self_checked("cop_send_after");
     struct scheduler *scheduler = copi_scheduler;
     size_t size = type->size;
+    bool drops = type->drop != NULL;
     struct signal *signal = NULL;
     cop_ref ref = COP_NO_REF;
     copi_probe(payload, size);
@@ -78,7 +81,7 @@ cop_ref cop_send_after_new(cop_dest to, int64_t delay_ms, const cop_message_type
     if (__builtin_expect(signal != NULL, 1)) {
         copi_message_init(signal, type, copi_pid(self), size);
         memcpy(cop_payload(&signal->message), payload, size);
-        ref = start(self, to.pid, to.alias, NULL, delay_ms, signal);
+        ref = start(self, &to, NULL, delay_ms, signal, drops);
     }
     copi_leave(scheduler);
     if (__builtin_expect(signal == NULL, 0))
@@ -111,14 +114,15 @@ int64_t cop_cancel_timer(cop_ref timer)
     if (record == NULL)
         return COP_ENOT_FOUND;
     struct scheduler *scheduler = copi_scheduler;
+    struct process *self = copi_current(scheduler);
     int64_t deadline = copi_timer_wanted(&record->timer);
-    bool armed = copi_timer_take_out(&record->timer);
-    struct signal *signal = record->signal;     /* NULL if it has fired */
-    bool drops = armed && signal->message.type->drop != NULL;
     copi_enter(scheduler);
-    copi_relation_remove(copi_current(scheduler), &record->relation);
+    bool armed = copi_timer_pull(&record->timer);
+    struct signal *signal = record->signal;     /* NULL if it has fired */
+    bool drops = armed && record->relation.alias != 0;
+    copi_relation_remove(self, &record->relation);
     if (drops)
-        copi_message_own(copi_current(scheduler), signal);      /* until it is free */
+        copi_message_own(self, signal);         /* until it is free */
     else if (armed)
         copi_slab_give(scheduler->slab, signal, signal->block_class);
     copi_leave(scheduler);

@@ -280,17 +280,23 @@ bool copi_timer_arm_send(struct relation_timer *record, int64_t now, int64_t dea
 }
 
 /* Always with the lock, if it ever was in a heap: who fires it may be about to put it back. */
-bool copi_timer_take_out(struct timer *timer)
+bool copi_timer_pull(struct timer *timer)
 {
     if (timer->scheduler == COPI_NO_HEAP)
         return false;
     struct timer_heap *heap = &copi_node.scheduler[timer->scheduler].timers;
-    copi_enter(copi_scheduler);
     lock(heap);
     bool was_in = take_out(heap, timer);
     atomic_store_explicit(&timer->wanted, COPI_NEVER, memory_order_relaxed);
     timer->scheduler = COPI_NO_HEAP;
     unlock(heap);
+    return was_in;
+}
+
+bool copi_timer_take_out(struct timer *timer)
+{
+    copi_enter(copi_scheduler);
+    bool was_in = copi_timer_pull(timer);
     copi_leave(copi_scheduler);
     return was_in;
 }

@@ -108,6 +108,7 @@ static inline void copi_timer_disarm(struct timer *timer)
 
 /* [process, scheduler] Takes it out of heap and wheel; returns whether it had not fired. */
 bool copi_timer_take_out(struct timer *timer);
+bool copi_timer_pull(struct timer *timer);     /* the same, in the runtime's own work */
 
 /* [process] Whether it has not fired. */
 bool copi_timer_is_in(struct timer *timer);

@@ -31,10 +31,10 @@ static size_t *first_used(const struct hash *hash)
     return (size_t *)(void *)(hash->buckets + chain_count(hash));
 }
 
-/* Multiplicative hashing: the product's high bits depend on every bit of the key.  The fold
- * before it spreads keys that differ in their high half only, such as generations.  The low bits stay
- * out of it and choose among neighbours: serials, which count up, meet one line of the array after
- * the other, and not a new one each, and nodes that were made together move together in grow. */
+/* Multiplicative hashing: the product's high bits depend on every bit of the key.  The fold before
+ * it spreads keys that differ in their high half only, such as generations.  The low bits stay out
+ * of it and choose among neighbours: serials, which count up, share the lines of the array, and
+ * nodes that were made together move together in grow. */
 static size_t chain_of(const struct hash *hash, uint64_t key)
 {
     if (hash->bits == 0)

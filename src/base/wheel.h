@@ -1,7 +1,7 @@
 /* wheel.h - buckets for what is due later: hierarchical timing wheels.
  *
- * After Varghese and Lauck, Hashed and Hierarchical Timing Wheels (1987).  A node is embedded in the
- * caller's record.  Putting one in and taking it out touch that record, a bucket's head and a
+ * After Varghese and Lauck, Hashed and Hierarchical Timing Wheels (1987).  A node is embedded in
+ * the caller's record.  Putting one in and taking it out touch that record, a bucket's head and a
  * neighbour in the bucket, however many there are; there is nothing to allocate and nothing fails.
  * The price is that a bucket has no order: the caller turns the wheel to the earliest bucket,
  * pops what is in it, and puts it back, into a finer bucket, or does with it what is to be done.
@@ -77,7 +77,7 @@ static inline unsigned copi_wheel_shift(unsigned level)
 static inline uint32_t copi_wheel_add(struct wheel *wheel, struct wheel_node *node,
                                       int64_t deadline)
 {
-    COP_DEBUG(deadline >= wheel->time && deadline < COPI_WHEEL_NEVER);
+    COP_ASSERT(deadline >= wheel->time);
     uint64_t due = (uint64_t)deadline;
     uint64_t differs = (due ^ (uint64_t)wheel->time) | COPI_WHEEL_TICK;
     unsigned level = (40 - (unsigned)__builtin_clzll(differs)) / 6;

@@ -40,8 +40,8 @@ enum relation_kind {
 
 struct relation {
     struct hash_node node;
-    uint64_t serial;           /* LINK: of the unlink under way; WATCHER: the watcher's; TIMER: of the
-                                * alias it sends to, or 0 */
+    uint64_t serial;           /* LINK: of the unlink under way; WATCHER: the watcher's; TIMER: of
+                                * the alias it sends to, or 0 */
     cop_pid other;             /* MONITOR, WATCHER; TIMER: whom it sends to; LINK, if deterministic:
                                 * link_order.h's age */
     uint8_t kind;
@@ -56,8 +56,8 @@ struct relation_timer {
     struct relation relation;
     struct timer timer;
     struct wheel_node node;    /* while it is in the wheel */
-    struct signal *signal;     /* the message, until it fires, its target the owner; under the heap's
-                                * lock */
+    struct signal *signal;     /* the message, its target the owner, until it fires; under the
+                                * heap's lock */
 };
 
 static inline struct relation_timer *copi_relation_of_timer(struct timer *timer)

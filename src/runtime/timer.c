@@ -136,19 +136,24 @@ static void pour_until(struct timer_heap *heap, int64_t now)
         pour(heap, UINT32_MAX);
 }
 
-/* Says when to look again. */
-static void changed(struct timer_heap *heap)
+/* Which depends on the wheel too. */
+__attribute__((noinline)) static int64_t first_of_both(struct timer_heap *heap)
 {
-    int64_t first = heap_first(heap);
-    if (copi_node.options.deterministic) {
-        while (heap->wheel.count > 0 && heap->wheel.next <= first &&
-               copi_wheel_next(&heap->wheel) <= first) {
-            pour(heap, UINT32_MAX);
-            first = heap_first(heap);
-        }
-    } else if (heap->wheel.count > 0 && heap->wheel.next - COPI_NEAR_NS < first) {
-        first = heap->wheel.next - COPI_NEAR_NS;
+    struct wheel *wheel = &heap->wheel;
+    if (!copi_node.options.deterministic) {
+        int64_t first = heap_first(heap), look = wheel->next - COPI_NEAR_NS;
+        return look < first ? look : first;
     }
+    while (wheel->next <= heap_first(heap) && copi_wheel_next(wheel) <= heap_first(heap) &&
+           wheel->count > 0)
+        pour(heap, UINT32_MAX);
+    return heap_first(heap);
+}
+
+/* Says when to look again. */
+static inline void changed(struct timer_heap *heap)
+{
+    int64_t first = heap->wheel.count == 0 ? heap_first(heap) : first_of_both(heap);
     atomic_store_explicit(&heap->first, first, memory_order_relaxed);
 }
 
@@ -245,14 +250,15 @@ void copi_timer_disarm_now(struct timer *timer)
         atomic_store_explicit(&timer->wanted, COPI_NEVER, memory_order_relaxed);
 }
 
-/* Nearer than it need be, so that its bucket does not begin soon. */
+/* Into the heap if its bucket would begin soon, or if in a deterministic run it is the first. */
 static void add_send(struct timer_heap *heap, struct relation_timer *record, int64_t now,
                      int64_t deadline)
 {
     struct timer *timer = &record->timer;
     struct wheel *wheel = &heap->wheel;
     copi_wheel_advance(wheel, now);
-    if (deadline - now < COPI_NEAR_NS + COPI_WHEEL_TICK || deadline < wheel->time)
+    if (deadline - now < COPI_NEAR_NS + COPI_WHEEL_TICK || deadline < wheel->time ||
+        (copi_node.options.deterministic && deadline < heap_first(heap)))
         heap_add(heap, timer, deadline, timer->sequence);
     else
         timer->position = COPI_FAR + copi_wheel_add(wheel, &record->node, deadline);
@@ -295,6 +301,8 @@ bool copi_timer_pull(struct timer *timer)
 
 bool copi_timer_take_out(struct timer *timer)
 {
+    if (timer->scheduler == COPI_NO_HEAP)
+        return false;
     copi_enter(copi_scheduler);
     bool was_in = copi_timer_pull(timer);
     copi_leave(copi_scheduler);

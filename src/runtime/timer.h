@@ -13,8 +13,8 @@
  * Most messages that are to be sent after a long time are cancelled before, and there may be very
  * many.  So they wait in the wheel (wheel.h) until their time is near, and only then take a place
  * among the others in the heap.  With the real clock a bucket is poured when it begins in
- * COPI_NEAR_NS, some timers at each look; all at once if it has begun.  In a deterministic run, whose
- * time jumps to the first deadline, a bucket is poured as soon as it might have the first, so
+ * COPI_NEAR_NS, some timers at each look; all at once if it has begun.  In a deterministic run,
+ * whose time jumps to the first deadline, a bucket is poured as soon as it might have the first, so
  * that `first` is exact; it is a lower bound otherwise, since who is taken out of the wheel
  * does not look for the next.
  *
@@ -46,7 +46,7 @@ struct timer {
         _Atomic int64_t entry;   /* WAIT: the deadline in the heap; COPI_NEVER: in none */
         uint64_t sequence;       /* SEND: its number, in the order of arming */
     };
-    uint32_t position;       /* in the heap, from 1; COPI_FAR + its bucket in the wheel; 0: in none */
+    uint32_t position;       /* in the heap, from 1; COPI_FAR + bucket in the wheel; 0: none */
     uint16_t scheduler;      /* whose heap it may be in, or COPI_NO_HEAP; the owner's */
     uint16_t kind;
 };

@@ -239,7 +239,8 @@ static void starts_far_ones(void *argument)
 {
     (void)argument;
     for (int i = 0; i < 1000; i++)
-        cop_send_after(i % 2 == 0 ? cop_self() : cop_parent(), 50 + i * (int64_t)i * 7, owned, .n = i);
+        cop_send_after(i % 2 == 0 ? cop_self() : cop_parent(), 50 + i * (int64_t)i * 7, owned,
+                       .n = i);
     cop_sleep(300);
 }
 
@@ -316,6 +317,51 @@ START_TEST(with_many_schedulers_a_timer_fires_once_and_not_early_or_was_cancelle
 }
 END_TEST
 
+static void has_one_far_timer(void *argument)
+{
+    (void)argument;
+    int64_t start = cop_now_ns();
+    cop_send_after(cop_self(), 90, tick, .n = 1);
+    ck_assert_int_eq(cop_receive_type(tick, COP_INFINITY)->n, 1);
+    ck_assert_int_ge(cop_now_ns() - start, 90 * 1000000);
+}
+
+START_TEST(a_far_timer_alone_wakes_a_node_that_sleeps)
+{
+    ck_assert_int_eq(run_node_threads(has_one_far_timer, NULL, 2), 0);
+}
+END_TEST
+
+enum { LATE = 4000 };
+
+/* The scheduler has no time to look until all are due, most of them still in the wheel. */
+static void looks_too_late(void *argument)
+{
+    int64_t (*due)[2] = argument, latest = 0;      /* between these two */
+    for (int i = 0; i < LATE; i++) {
+        int64_t delay = 45 + (int64_t)cop_random_below(60);
+        due[i][0] = cop_now_ns() + delay * 1000000;
+        cop_send_after(cop_self(), delay, tick, .n = i);
+        due[i][1] = cop_now_ns() + delay * 1000000;
+        latest = due[i][1] > latest ? due[i][1] : latest;
+    }
+    while (cop_now_ns() <= latest)
+        continue;
+    int64_t last = 0;
+    for (int i = 0; i < LATE; i++) {
+        int n = cop_receive_type(tick, COP_INFINITY)->n;
+        expect_that(due[n][1] >= last);             /* or it was due before the one before */
+        last = due[n][0] > last ? due[n][0] : last;
+    }
+}
+
+START_TEST(timers_that_are_late_still_fire_in_their_order)
+{
+    static int64_t due[LATE][2];
+    ck_assert_int_eq(run_node_threads(looks_too_late, due, 1), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("timer_far");
@@ -328,6 +374,8 @@ int main(void)
     tcase_add_loop_test(tests, a_random_history_of_timers_agrees_with_a_sorted_list, 0, 5);
     tcase_add_test(tests, far_timers_end_with_who_started_them);
     tcase_add_test(tests, with_many_schedulers_a_timer_fires_once_and_not_early_or_was_cancelled);
+    tcase_add_test(tests, a_far_timer_alone_wakes_a_node_that_sleeps);
+    tcase_add_test(tests, timers_that_are_late_still_fire_in_their_order);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -145,11 +145,12 @@ START_TEST(the_end_of_time_is_a_deadline_like_others)
     add(&items[0], longest);
     add(&items[1], longest - tick);
     add(&items[2], (int64_t)1 << 62);
+    const int64_t expected[] = { (int64_t)1 << 62, longest - tick, longest };
     int last = 0, pours = 0;
     while (wheel.count > 0) {
         int64_t first = earliest();
         if (pour() > 0)
-            ck_assert_int_eq(first, ((int64_t[]){ (int64_t)1 << 62, longest - tick, longest })[last++]);
+            ck_assert_int_eq(first, expected[last++]);
         ck_assert_int_lt(pours++, 3 * COPI_WHEEL_LEVELS);
     }
     ck_assert_int_eq(last, 3);
@@ -205,6 +206,7 @@ int main(void)
 {
     Suite *suite = suite_create("wheel");
     TCase *tests = tcase_create("wheel");
+    tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, set_up, NULL);
     tcase_add_test(tests, an_empty_wheel_has_nothing_to_look_at);
     tcase_add_test(tests, time_does_not_pass_a_bucket_that_has_something);

@@ -27,8 +27,15 @@ int64_t cop_now_ms(void);
  * name now.  Returns the timer, or COP_NO_REF without
  * memory.  OTP: erlang:send_after/3. */
 cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *message);
+
+/* [process] cop_send_after_message of a new message of the type, its payload (type->size bytes)
+ * copied, without ever holding it: the cheapest way. */
+cop_ref cop_send_after_new(cop_dest to, int64_t delay_ms, const cop_message_type *type,
+                           const void *payload);
+
+/* cop_send_after(to, delay_ms, type, .field = value, ...): to a pid, an alias, a name. */
 #define cop_send_after(to_, delay_ms_, type_, ...)                                       \
-    cop_send_after_message(cop_to(to_), (delay_ms_), cop_new(type_, __VA_ARGS__))
+    cop_send_after_new(cop_to(to_), (delay_ms_), COP_TYPE(type_), &(type_){ __VA_ARGS__ })
 
 /* [process] Stops a timer that this process started.  Returns the milliseconds that were
  * left (0 or more), or COP_ENOT_FOUND when it has fired, was cancelled or is not this

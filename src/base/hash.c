@@ -12,7 +12,8 @@
 
 enum {
     BITS_FIRST = COPI_LIMIT(4, 1),   /* log2 of the chains of the first array */
-    BITS_MAX = 30
+    BITS_MAX = 30,
+    GROUP = 1 << BITS_FIRST          /* keys that are neighbours */
 };
 
 static size_t chain_count(const struct hash *hash)
@@ -30,13 +31,17 @@ static size_t *first_used(const struct hash *hash)
     return (size_t *)(void *)(hash->buckets + chain_count(hash));
 }
 
-/* Multiplicative hashing: the product's high bits depend on every bit of the key.  The fold
- * before it spreads keys that differ in their high half only, such as generations. */
+/* Multiplicative hashing: the product's high bits depend on every bit of the key.  The fold before
+ * it spreads keys that differ in their high half only, such as generations.  The low bits stay out
+ * of it and choose among neighbours: serials, which count up, share the lines of the array, and
+ * nodes that were made together move together in grow. */
 static size_t chain_of(const struct hash *hash, uint64_t key)
 {
     if (hash->bits == 0)
         return 0;
-    return (size_t)(((key ^ (key >> 32)) * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - hash->bits));
+    uint64_t group = (key ^ (key >> 32)) / GROUP;
+    uint64_t first = (group * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - hash->bits);
+    return (size_t)(first ^ (key % GROUP));
 }
 
 static void push(struct hash *hash, struct hash_node *node)

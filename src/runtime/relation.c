@@ -40,13 +40,7 @@ struct relation *copi_relation_add(struct process *process, enum relation_kind k
     struct relation *relation = copi_slab_take(copi_slab(), size, &class);
     if (__builtin_expect(relation == NULL, 0))
         relation = needed_block(size, &class);
-    relation->serial = 0;
-    relation->other = COP_NO_PID;
-    relation->kind = (uint8_t)kind;
-    relation->block_class = class;
-    relation->alias = COP_ALIAS_NONE;
-    relation->name = NULL;
-    copi_hash_insert(&process->relations, &relation->node, key);
+    copi_relation_put(&process->relations, relation, kind, key, class);
     return relation;
 }
 

@@ -40,21 +40,30 @@ enum relation_kind {
 
 struct relation {
     struct hash_node node;
-    uint64_t serial;           /* LINK: of the unlink under way; WATCHER: the watcher's */
-    cop_pid other;             /* MONITOR, WATCHER; LINK, if deterministic: link_order.h's age */
+    uint64_t serial;           /* LINK: of the unlink under way; WATCHER: the watcher's; TIMER: of
+                                * the alias it sends to, or 0 */
+    cop_pid other;             /* MONITOR, WATCHER; TIMER: whom it sends to; LINK, if deterministic:
+                                * link_order.h's age */
     uint8_t kind;
     uint8_t block_class;
-    uint8_t alias;             /* MONITOR, ALIAS, WATCHER: enum cop_alias_mode */
-    char *name;                /* MONITOR: the name it was made by, owned, or NULL */
+    uint8_t alias;             /* MONITOR, ALIAS, WATCHER: enum cop_alias_mode; TIMER: 1 if its
+                                * message has a drop function */
+    char *name;                /* MONITOR: the name it was made by, TIMER: that it sends to; owned,
+                                * or NULL */
 };
 
 struct relation_timer {
     struct relation relation;
     struct timer timer;
-    cop_pid owner;
-    cop_dest to;               /* to.name is owned */
-    struct signal *signal;     /* the message, until it fires; under the heap's lock */
+    struct wheel_node node;    /* while it is in the wheel */
+    struct signal *signal;     /* the message, its target the owner, until it fires; under the
+                                * heap's lock */
 };
+
+static inline struct relation_timer *copi_relation_of_timer(struct timer *timer)
+{
+    return (struct relation_timer *)((char *)timer - offsetof(struct relation_timer, timer));
+}
 
 /* The record, or NULL. */
 struct relation *copi_relation_find(struct process *process, enum relation_kind kind, uint64_t key);
@@ -63,6 +72,19 @@ struct relation *copi_relation_find(struct process *process, enum relation_kind 
 struct relation *copi_relation_add(struct process *process, enum relation_kind kind, uint64_t key,
                                    size_t size);
 void copi_relation_remove(struct process *process, struct relation *relation);
+
+/* What add does with the record that it has taken from the slab. */
+static inline void copi_relation_put(struct hash *relations, struct relation *relation,
+                                     enum relation_kind kind, uint64_t key, uint8_t block_class)
+{
+    relation->serial = 0;
+    relation->other = COP_NO_PID;
+    relation->kind = (uint8_t)kind;
+    relation->block_class = block_class;
+    relation->alias = COP_ALIAS_NONE;
+    relation->name = NULL;
+    copi_hash_insert(relations, &relation->node, key);
+}
 
 /* A new serial for a reference of the process. */
 uint64_t copi_serial(struct process *process);

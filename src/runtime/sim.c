@@ -248,19 +248,26 @@ static void check_wakeups(struct run_queue *queue)
         fail("no wake-up is lost", "a process has something to look at and is in no queue");
 }
 
+static void check_timer(struct timer *timer)
+{
+    cop_pid owner;
+    if (timer->kind == TIMER_SEND)
+        owner.bits = copi_relation_of_timer(timer)->signal->target;
+    else
+        owner = copi_pid((struct process *)((char *)timer - offsetof(struct process, timer)));
+    if (copi_process_alive(owner) == NULL)
+        fail("a timer belongs to a living process", "");
+}
+
 static void check_timers(const struct timer_heap *heap)
 {
-    for (uint32_t i = 1; i <= heap->count; i++) {
-        char *timer = (char *)heap->entries[i].timer;
-        uint64_t owner;
-        if (heap->entries[i].timer->kind == TIMER_SEND)
-            owner = ((struct relation_timer *)(timer - offsetof(struct relation_timer, timer)))
-                        ->owner.bits;
-        else
-            owner = copi_pid((struct process *)(timer - offsetof(struct process, timer))).bits;
-        if (copi_process_alive((cop_pid){ owner }) == NULL)
-            fail("a timer belongs to a living process", "");
-    }
+    const struct wheel *wheel = &heap->wheel;
+    for (uint32_t i = 1; i <= heap->count; i++)
+        check_timer(heap->entries[i].timer);
+    for (int i = 0; wheel->count > 0 && i < COPI_WHEEL_LEVELS * COPI_WHEEL_BUCKETS; i++)
+        for (struct wheel_node *node = wheel->buckets[i]; node != NULL; node = node->next)
+            check_timer(&((struct relation_timer *)((char *)node - offsetof(struct relation_timer,
+                                                                            node)))->timer);
 }
 
 static void check_step(struct scheduler *scheduler)

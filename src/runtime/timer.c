@@ -1,11 +1,9 @@
-/* timer.c - the heap of deadlines, waits, and messages sent after a time. */
+/* timer.c - the heap and the wheel of deadlines: arming, disarming, firing. */
 #include "timer.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <coppice/timer.h>
 
 #include "../base/assert.h"
 #include "../base/hostile.h"
@@ -57,12 +55,12 @@ static void sift_down(struct timer_heap *heap, uint32_t position, struct timer_e
     put(heap, position, entry);
 }
 
-static bool heap_reserve(struct timer_heap *heap)
+__attribute__((noinline)) static bool heap_grow(struct timer_heap *heap)
 {
-    if (heap->count + 1 < heap->capacity)
-        return true;
     uint32_t capacity = heap->capacity == 0 ? HEAP_FIRST : heap->capacity * 2;
-    struct timer_entry *entries = realloc(heap->entries, capacity * sizeof *entries);
+    struct timer_entry *entries = NULL;
+    if (capacity < COPI_FAR)
+        entries = realloc(heap->entries, capacity * sizeof *entries);
     if (entries == NULL)
         return false;
     heap->entries = entries;
@@ -70,10 +68,18 @@ static bool heap_reserve(struct timer_heap *heap)
     return true;
 }
 
-static void heap_changed(struct timer_heap *heap)
+/* Room for one more, and for all that is in the wheel. */
+static inline bool heap_reserve(struct timer_heap *heap)
 {
-    int64_t first = heap->count == 0 ? COPI_NEVER : heap->entries[1].deadline;
-    atomic_store_explicit(&heap->first, first, memory_order_relaxed);
+    return heap->count + heap->wheel.count + 1 < heap->capacity || heap_grow(heap);
+}
+
+/* There is room. */
+static void heap_add(struct timer_heap *heap, struct timer *timer, int64_t deadline,
+                     uint64_t sequence)
+{
+    heap->count++;
+    sift_up(heap, heap->count, (struct timer_entry){ deadline, sequence, timer });
 }
 
 static void heap_remove(struct timer_heap *heap, uint32_t position)
@@ -90,17 +96,66 @@ static void heap_remove(struct timer_heap *heap, uint32_t position)
             sift_down(heap, position, last);
     }
     timer->position = 0;
-    atomic_store(&timer->entry, COPI_NEVER);
-    heap_changed(heap);
+    if (timer->kind == TIMER_WAIT)
+        atomic_store(&timer->entry, COPI_NEVER);
 }
 
-/* There is room. */
-static void heap_add(struct timer_heap *heap, struct timer *timer, int64_t deadline)
+/* ---- from the wheel to the heap -------------------------------------------------------- */
+
+enum { POUR_AHEAD = 256 };            /* timers at a look that need not be in the heap yet */
+
+static struct relation_timer *record_of(struct wheel_node *node)
 {
-    heap->count++;
-    sift_up(heap, heap->count, (struct timer_entry){ deadline, heap->sequence++, timer });
-    atomic_store(&timer->entry, deadline);
-    heap_changed(heap);
+    return (struct relation_timer *)((char *)node - offsetof(struct relation_timer, node));
+}
+
+/* Pours `most` timers of the earliest bucket: into the heap, or into a finer one. */
+static void pour(struct timer_heap *heap, uint32_t most)
+{
+    struct wheel *wheel = &heap->wheel;
+    struct wheel_node *node;
+    uint32_t bucket = copi_wheel_turn(wheel);
+    while (most-- > 0 && (node = copi_wheel_pop(wheel, bucket)) != NULL) {
+        struct timer *timer = &record_of(node)->timer;
+        int64_t deadline = copi_timer_wanted(timer);
+        if (deadline - wheel->time < COPI_WHEEL_TICK)
+            heap_add(heap, timer, deadline, timer->sequence);
+        else
+            timer->position = COPI_FAR + copi_wheel_add(wheel, node, deadline);
+    }
+}
+
+static int64_t heap_first(const struct timer_heap *heap)
+{
+    return heap->count == 0 ? COPI_NEVER : heap->entries[1].deadline;
+}
+
+/* What is due at `now` is in the heap then.  `next` is looked up only if it might be. */
+static void pour_until(struct timer_heap *heap, int64_t now)
+{
+    while (heap->wheel.next <= now && copi_wheel_next(&heap->wheel) <= now)
+        pour(heap, UINT32_MAX);
+}
+
+/* Which depends on the wheel too. */
+__attribute__((noinline)) static int64_t first_of_both(struct timer_heap *heap)
+{
+    struct wheel *wheel = &heap->wheel;
+    if (!copi_node.options.deterministic) {
+        int64_t first = heap_first(heap), look = wheel->next - COPI_NEAR_NS;
+        return look < first ? look : first;
+    }
+    while (wheel->next <= heap_first(heap) && copi_wheel_next(wheel) <= heap_first(heap) &&
+           wheel->count > 0)
+        pour(heap, UINT32_MAX);
+    return heap_first(heap);
+}
+
+/* Says when to look again. */
+static inline void changed(struct timer_heap *heap)
+{
+    int64_t first = heap->wheel.count == 0 ? heap_first(heap) : first_of_both(heap);
+    atomic_store_explicit(&heap->first, first, memory_order_relaxed);
 }
 
 void copi_timers_init(struct timer_heap *heap)
@@ -108,11 +163,12 @@ void copi_timers_init(struct timer_heap *heap)
     memset(heap, 0, sizeof *heap);
     copi_biased_init(&heap->lock);
     atomic_store(&heap->first, COPI_NEVER);
+    copi_wheel_init(&heap->wheel);
 }
 
 void copi_timers_deinit(struct timer_heap *heap)
 {
-    COP_ASSERT(heap->count == 0);
+    COP_ASSERT(heap->count == 0 && heap->wheel.count == 0);
     free(heap->entries);
     copi_biased_deinit(&heap->lock);
 }
@@ -138,10 +194,24 @@ static void unlock(struct timer_heap *heap)
 /* With its heap's lock.  Whether it was in. */
 static bool take_out(struct timer_heap *heap, struct timer *timer)
 {
-    bool in = timer->position != 0;
-    if (in)
-        heap_remove(heap, timer->position);
-    return in;
+    uint32_t position = timer->position;
+    if (position == 0)
+        return false;
+    if ((position & COPI_FAR) == 0) {
+        heap_remove(heap, position);
+        changed(heap);
+    } else {
+        copi_wheel_remove(&heap->wheel, &copi_relation_of_timer(timer)->node, position - COPI_FAR);
+        timer->position = 0;          /* it was later than `first`, which stays */
+    }
+    return true;
+}
+
+static void wait_add(struct timer_heap *heap, struct timer *timer, int64_t deadline)
+{
+    heap_add(heap, timer, deadline, heap->sequence++);
+    atomic_store(&timer->entry, deadline);
+    changed(heap);
 }
 
 static bool make_entry(struct timer *timer, enum timer_kind kind, int64_t deadline)
@@ -155,7 +225,7 @@ static bool make_entry(struct timer *timer, enum timer_kind kind, int64_t deadli
         timer->scheduler = (uint16_t)copi_scheduler->index;
         timer->kind = (uint16_t)kind;
         atomic_store(&timer->wanted, deadline);
-        heap_add(heap, timer, deadline);
+        wait_add(heap, timer, deadline);
     }
     unlock(heap);
     copi_leave(copi_scheduler);
@@ -164,7 +234,8 @@ static bool make_entry(struct timer *timer, enum timer_kind kind, int64_t deadli
 
 bool copi_timer_arm(struct timer *timer, enum timer_kind kind, int64_t deadline)
 {
-    if (kind == TIMER_WAIT && !copi_node.options.deterministic) {
+    COP_DEBUG(kind == TIMER_WAIT);
+    if (!copi_node.options.deterministic) {
         atomic_store(&timer->wanted, deadline);
         if (atomic_load(&timer->entry) <= deadline)
             return true;
@@ -180,25 +251,76 @@ void copi_timer_disarm_now(struct timer *timer)
         atomic_store_explicit(&timer->wanted, COPI_NEVER, memory_order_relaxed);
 }
 
+/* Into the heap if its bucket would begin soon, or if in a deterministic run it is the first. */
+static void add_send(struct timer_heap *heap, struct relation_timer *record, int64_t now,
+                     int64_t deadline)
+{
+    struct timer *timer = &record->timer;
+    struct wheel *wheel = &heap->wheel;
+    copi_wheel_advance(wheel, now);
+    if (deadline - now < COPI_NEAR_NS + COPI_WHEEL_TICK || deadline < wheel->time ||
+        (copi_node.options.deterministic && deadline < heap_first(heap)))
+        heap_add(heap, timer, deadline, timer->sequence);
+    else
+        timer->position = COPI_FAR + copi_wheel_add(wheel, &record->node, deadline);
+    int64_t look = (timer->position & COPI_FAR) != 0 ? wheel->next - COPI_NEAR_NS : deadline;
+    if (look < atomic_load_explicit(&heap->first, memory_order_relaxed) ||
+        copi_node.options.deterministic)
+        changed(heap);
+}
+
+bool copi_timer_arm_send(struct relation_timer *record, int64_t now, int64_t deadline)
+{
+    struct timer_heap *heap = &copi_scheduler->timers;
+    struct timer *timer = &record->timer;
+    copi_biased_owner_lock(&heap->lock);
+    bool room = heap_reserve(heap);
+    if (room) {
+        timer->scheduler = (uint16_t)copi_scheduler->index;
+        timer->kind = TIMER_SEND;
+        timer->sequence = heap->sequence++;
+        atomic_store_explicit(&timer->wanted, deadline, memory_order_relaxed);
+        add_send(heap, record, now, deadline);
+    }
+    copi_biased_owner_unlock(&heap->lock);
+    return room;
+}
+
 /* Always with the lock, if it ever was in a heap: who fires it may be about to put it back. */
+bool copi_timer_pull(struct timer *timer)
+{
+    if (timer->scheduler == COPI_NO_HEAP)
+        return false;
+    struct timer_heap *heap = &copi_node.scheduler[timer->scheduler].timers;
+    lock(heap);
+    bool was_in = take_out(heap, timer);
+    atomic_store_explicit(&timer->wanted, COPI_NEVER, memory_order_relaxed);
+    timer->scheduler = COPI_NO_HEAP;
+    unlock(heap);
+    return was_in;
+}
+
 bool copi_timer_take_out(struct timer *timer)
+{
+    if (timer->scheduler == COPI_NO_HEAP)
+        return false;
+    copi_enter(copi_scheduler);
+    bool was_in = copi_timer_pull(timer);
+    copi_leave(copi_scheduler);
+    return was_in;
+}
+
+bool copi_timer_is_in(struct timer *timer)
 {
     if (timer->scheduler == COPI_NO_HEAP)
         return false;
     struct timer_heap *heap = &copi_node.scheduler[timer->scheduler].timers;
     copi_enter(copi_scheduler);
     lock(heap);
-    bool was_in = take_out(heap, timer);
-    atomic_store_explicit(&timer->wanted, COPI_NEVER, memory_order_relaxed);
-    timer->scheduler = COPI_NO_HEAP;
+    bool in = timer->position != 0;
     unlock(heap);
     copi_leave(copi_scheduler);
-    return was_in;
-}
-
-static struct relation_timer *relation_of(struct timer *timer)
-{
-    return (struct relation_timer *)((char *)timer - offsetof(struct relation_timer, timer));
+    return in;
 }
 
 /* Sends the message of a timer that has just left the heap.  Called with the lock held, given
@@ -206,9 +328,9 @@ static struct relation_timer *relation_of(struct timer *timer)
 static void fire_send(struct timer_heap *heap, struct relation_timer *record)
 {
     struct signal *signal = record->signal;
-    cop_pid owner = record->owner;
+    cop_pid owner = { signal->target };
     uint64_t serial = record->relation.node.key;
-    cop_dest to = record->to;
+    cop_dest to = { record->relation.other, record->relation.serial, record->relation.name, NULL };
     char name[COP_NAME_MAX + 1] = "";
     if (to.name != NULL)
         to.name = memcpy(name, to.name, strlen(to.name) + 1);
@@ -236,7 +358,7 @@ static bool wait_is_over(struct timer_heap *heap, struct timer *timer, int64_t n
         over = wanted <= now;
         take_out(heap, timer);
         if (!over && wanted != COPI_NEVER)
-            heap_add(heap, timer, wanted);
+            wait_add(heap, timer, wanted);
         int64_t again = atomic_load(&timer->wanted);
         if (again == wanted)
             return over;
@@ -244,18 +366,39 @@ static bool wait_is_over(struct timer_heap *heap, struct timer *timer, int64_t n
     }
 }
 
+/* Some of the bucket that begins soon. */
+static void pour_ahead(struct timer_heap *heap, int64_t now)
+{
+    int64_t soon = now + COPI_NEAR_NS;
+    lock(heap);
+    if (heap->wheel.next <= soon && copi_wheel_next(&heap->wheel) <= soon)
+        pour(heap, POUR_AHEAD);
+    changed(heap);
+    unlock(heap);
+}
+
+static bool is_due(const struct timer_heap *heap, int64_t now)
+{
+    return atomic_load_explicit(&heap->first, memory_order_relaxed) <= now;
+}
+
 void copi_timers_fire(struct timer_heap *heap, int64_t now)
 {
-    while (atomic_load_explicit(&heap->first, memory_order_relaxed) <= now) {
+    if (is_due(heap, now))
+        pour_ahead(heap, now);
+    while (is_due(heap, now)) {
         lock(heap);
-        if (heap->count == 0 || heap->entries[1].deadline > now) {
+        pour_until(heap, now);
+        if (heap_first(heap) > now) {
+            changed(heap);
             unlock(heap);
             break;
         }
         struct timer *timer = heap->entries[1].timer;
         if (timer->kind == TIMER_SEND) {
             heap_remove(heap, 1);
-            fire_send(heap, relation_of(timer));
+            changed(heap);
+            fire_send(heap, copi_relation_of_timer(timer));
             continue;
         }
         if (wait_is_over(heap, timer, now))
@@ -272,95 +415,6 @@ int64_t copi_deadline(int64_t timeout_ms)
     return timeout_ms == 0 ? INT64_MIN : now + timeout_ms * 1000000;
 }
 
-/* ---- the public side ------------------------------------------------------------------- */
-
-cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *message)
-{
-    struct process *self = copi_self_checked("cop_send_after");
-    if (message == NULL)
-        return COP_NO_REF;
-    struct signal *signal = copi_message_held(message, "cop_send_after");
-    if (to.via != NULL)
-        to = cop_to_pid(cop_resolve(to));   /* the via name itself is only lent to this call */
-    char *name = to.name == NULL ? NULL : strdup(to.name);
-    if (to.name != NULL && (name == NULL || strlen(name) > COP_NAME_MAX)) {
-        free(name);
-        cop_message_free(message);
-        return COP_NO_REF;
-    }
-    int64_t deadline = delay_ms <= 0 ? copi_now() : copi_deadline(delay_ms);
-    if (deadline == COPI_NEVER)
-        deadline--;                          /* NEVER is said of timers that are not armed */
-    cop_ref ref = { copi_pid(self), copi_serial(self) };
-    copi_enter(copi_scheduler);
-    struct relation_timer *record = (struct relation_timer *)copi_relation_add(
-        self, RELATION_TIMER, ref.serial, sizeof *record);
-    record->owner = ref.owner;
-    record->to = to;
-    record->to.name = record->relation.name = name;
-    record->signal = signal;
-    copi_message_disown(signal);
-    signal->flags |= SIGNAL_GONE;
-    copi_timer_init(&record->timer);
-    if (!copi_timer_arm(&record->timer, TIMER_SEND, deadline)) {
-        copi_relation_remove(self, &record->relation);
-        ref = COP_NO_REF;
-    }
-    copi_leave(copi_scheduler);
-    if (ref.serial == 0)
-        copi_signal_free(signal);
-    return ref;
-}
-
-/* The record of a timer of the calling process, or NULL. */
-static struct relation_timer *own_timer(cop_ref ref, const char *function)
-{
-    struct process *self = copi_self_checked(function);
-    if (!cop_pid_equal(ref.owner, copi_pid(self)))
-        return NULL;
-    return (struct relation_timer *)copi_relation_find(self, RELATION_TIMER, ref.serial);
-}
-
-static int64_t milliseconds_left(int64_t deadline)
-{
-    int64_t left = deadline - copi_now();
-    return left <= 0 ? 0 : (left - 1) / 1000000 + 1;
-}
-
-int64_t cop_cancel_timer(cop_ref timer)
-{
-    struct relation_timer *record = own_timer(timer, "cop_cancel_timer");
-    if (record == NULL)
-        return COP_ENOT_FOUND;
-    int64_t deadline = copi_timer_wanted(&record->timer);
-    bool armed = copi_timer_take_out(&record->timer);
-    struct signal *signal = record->signal;     /* NULL if it has fired */
-    copi_enter(copi_scheduler);
-    copi_relation_remove(copi_self(), &record->relation);
-    copi_leave(copi_scheduler);
-    if (!armed)
-        return COP_ENOT_FOUND;
-    copi_message_own(copi_self(), signal);      /* until it is free */
-    copi_signal_free(signal);
-    return milliseconds_left(deadline);
-}
-
-int64_t cop_read_timer(cop_ref timer)
-{
-    struct relation_timer *record = own_timer(timer, "cop_read_timer");
-    if (record == NULL)
-        return COP_ENOT_FOUND;
-    if (record->timer.scheduler == COPI_NO_HEAP)
-        return COP_ENOT_FOUND;
-    struct timer_heap *heap = &copi_node.scheduler[record->timer.scheduler].timers;
-    copi_enter(copi_scheduler);
-    lock(heap);
-    bool armed = record->timer.position != 0;
-    unlock(heap);
-    copi_leave(copi_scheduler);
-    return armed ? milliseconds_left(copi_timer_wanted(&record->timer)) : COP_ENOT_FOUND;
-}
-
 size_t copi_timer_count(void)
 {
     size_t count = 0;
@@ -368,27 +422,9 @@ size_t copi_timer_count(void)
     for (int i = 0; i < copi_node.all; i++) {
         struct timer_heap *heap = &copi_node.scheduler[i].timers;
         lock(heap);
-        count += heap->count;
+        count += heap->count + heap->wheel.count;
         unlock(heap);
     }
     copi_leave(copi_scheduler);
     return count;
-}
-
-/* Its message becomes one that the process has made and not sent. */
-static void stop_timer(struct hash_node *node, void *context)
-{
-    struct relation *relation = (struct relation *)node;
-    if (relation->kind != RELATION_TIMER)
-        return;
-    struct relation_timer *record = (struct relation_timer *)relation;
-    copi_timer_take_out(&record->timer);
-    if (record->signal != NULL)
-        copi_message_own(context, record->signal);
-    record->signal = NULL;
-}
-
-void copi_relations_stop_timers(struct process *process)
-{
-    copi_hash_each(&process->relations, stop_timer, process);
 }

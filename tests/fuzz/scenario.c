@@ -20,7 +20,7 @@ void fuzz_one(struct bytes *bytes)
     const char *path = fuzz_file(bytes);
     if (scenario_read(&scenario, path) && is_short(&scenario)) {
         struct play play = { .file = path, .scenario = &scenario };
-        play_scenario(&play);
+        play_scenario(&play, 0);
         lines_free(&play.trace);
         lines_free(&play.recorder.happened);
         lines_free(&play.recorder.downs);

@@ -14,7 +14,7 @@ void fuzz_one(struct bytes *bytes)
         struct lines trace = { 0 };
         int count = 0;
         for (const struct step *step = steps; step != NULL; step = step->next) count++;
-        if (count <= STEPS_MAX) FUZZ_CHECK(history_play(path, steps, &trace) == PLAYED);
+        if (count <= STEPS_MAX) FUZZ_CHECK(history_play(path, 0, steps, &trace) == PLAYED);
         lines_free(&trace);
     }
     pool_free(&pool);

@@ -29,7 +29,7 @@
 #include "node.h"
 #include "wait.h"
 
-enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_ABANDONED };
+enum job_state { JOB_NEW, JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_ABANDONED };
 
 struct job {
     struct job *next, *previous;       /* in the queue */
@@ -121,6 +121,7 @@ static void append(struct job *job)
         pool.first = job;
     pool.last = job;
     pool.queued++;
+    job->state = JOB_QUEUED;
 }
 
 static void take_out(struct job *job)
@@ -135,6 +136,7 @@ static void take_out(struct job *job)
     else
         pool.last = job->previous;
     pool.queued--;
+    job->state = JOB_NEW;
 }
 
 /* ---- a blocking thread ----------------------------------------------------------------- */
@@ -241,7 +243,7 @@ static struct job *job_new(cop_blocking_function *function, void *argument, size
     job->discard = discard;
     job->release = NULL;
     job->argument = size == 0 ? argument : memcpy(job->copy, argument, size);
-    job->state = JOB_QUEUED;
+    job->state = JOB_NEW;
     atomic_init(&job->done, false);
     return job;
 }
@@ -308,7 +310,7 @@ static void hang_up(void *argument)
     if (state == JOB_RUNNING && call->lent != NULL)
         cop_undefer(call->lent, false);
     COP_ASSERT(state != JOB_ABANDONED && (state == JOB_DONE || !call->taken));
-    if (state == JOB_QUEUED || call->taken)
+    if (state == JOB_NEW || state == JOB_QUEUED || call->taken)
         free(job);
     else if (state == JOB_DONE)
         discard_and_free(job);
@@ -318,11 +320,8 @@ static int run_call(struct call *call, int64_t timeout_ms)
 {
     struct process *self = copi_self();
     struct job *job = call->job;
-    if (!submit(job)) {
-        free(job);
-        call->job = NULL;
-        return COP_ENOMEM;
-    }
+    if (!submit(job))
+        return COP_ENOMEM;               /* hang_up frees it, as one whose caller ends before */
     if (copi_node.options.deterministic) {
         stand_by(job);
         cop_yield();

@@ -19,8 +19,10 @@ start(struct process *self, const cop_dest *to, char *name, int64_t delay_ms,
     cop_ref ref = { copi_pid(self), ++self->last_serial };
     uint8_t class;
     struct relation_timer *record = copi_slab_take(copi_scheduler->slab, sizeof *record, &class);
-    if (__builtin_expect(record == NULL, 0))
-        copi_no_memory("a timer");
+    if (__builtin_expect(record == NULL, 0)) {
+        free(name);
+        return COP_NO_REF;
+    }
     copi_relation_put(&self->relations, &record->relation, RELATION_TIMER, ref.serial, class);
     record->relation.other = to->pid;
     record->relation.serial = to->alias;

@@ -3,9 +3,9 @@
 
     tools/run_mutations.py DIRECTORY [NAME...]
 
-Each of tests/mutations/NAME.patch is applied to a copy of the source in DIRECTORY/NAME and built
-there; `sim` then has SEEDS seeds, two stories each, to find it.  Prints how many it took and the
-shortest plan; status 1 if one was not found."""
+The source is copied to DIRECTORY and built there once.  Then each of tests/mutations/NAME.patch is
+applied, what it changes is built, `sim` has SEEDS seeds, two stories each, to find it, and the patch
+is taken out again.  Prints how many it took and the shortest plan; status 1 if one was not found."""
 
 import os
 import pathlib
@@ -28,14 +28,26 @@ def run(command, directory, log):
                           stdout=log, stderr=subprocess.STDOUT, env=environment).returncode == 0
 
 
-def build(patch, directory):
-    """Makes build/bin/sim of a mutated copy; whether it could."""
+def prepare(directory):
+    """Makes build/bin/sim of a copy; whether it could."""
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(ROOT, directory, ignore=LEFT_OUT)
     with open(directory / "mutation.log", "w", encoding="utf-8") as log:
-        return (run(["patch", "-p1", "--fuzz=0", "-i", patch], directory, log) and
-                run(["meson", "setup", "build", *OPTIONS], directory, log) and
+        return (run(["meson", "setup", "build", *OPTIONS], directory, log) and
                 run(["ninja", "-C", "build", "bin/sim"], directory, log))
+
+
+def build(patch, directory):
+    """Makes build/bin/sim of the mutated copy; whether it could."""
+    with open(directory / "mutation.log", "a", encoding="utf-8") as log:
+        return (run(["patch", "-p1", "--fuzz=0", "-i", patch], directory, log) and
+                run(["ninja", "-C", "build", "bin/sim"], directory, log))
+
+
+def take_out(patch, directory):
+    """Whether the copy is again as it was."""
+    with open(directory / "mutation.log", "a", encoding="utf-8") as log:
+        return run(["patch", "-R", "-p1", "--fuzz=0", "-i", patch], directory, log)
 
 
 def simulate(directory):
@@ -51,20 +63,20 @@ def main():
     patches = sorted((ROOT / "tests/mutations").glob("*.patch"))
     patches = [patch for patch in patches if patch.stem in sys.argv[2:] or not sys.argv[2:]]
     survivors = 0
+    if not prepare(top):
+        sys.exit(f"the copy cannot be built, see {top}/mutation.log")
     for patch in patches:
-        directory = top / patch.stem
-        if not build(patch, directory):
-            print(f"{patch.stem}: cannot be built, see {directory}/mutation.log")
-            survivors += 1
-            continue
-        found, said = simulate(directory)
+        if not build(patch, top):
+            sys.exit(f"{patch.stem}: cannot be built, see {top}/mutation.log")
+        found, said = simulate(top)
         survivors += not found
         schedules = re.search(r"^(\d+) schedules", said, re.M)
         print(f"{patch.stem}: {'found' if found else 'NOT FOUND'} after "
               f"{schedules[1] if schedules else '?'} schedules")
         if found:
             print("".join(f"    {line}\n" for line in said.splitlines()[:12]), end="", flush=True)
-            shutil.rmtree(directory)
+        if not take_out(patch, top):
+            sys.exit(f"{patch.stem}: cannot be taken out, see {top}/mutation.log")
     print(f"{len(patches)} mutations, {survivors} not found")
     return 0 if patches and survivors == 0 else 1
 

@@ -10,9 +10,8 @@ const char *const fault_names[FAULTS] = {
 };
 atomic_long strikes[FAULTS], restarts[FAULTS];
 
-static volatile int sink;
-
-static int (*volatile deeper)(int depth);
+static int recurse(int depth);
+static int (*volatile deeper)(int depth) = recurse;
 
 static int recurse(int depth)
 {
@@ -24,15 +23,13 @@ static int recurse(int depth)
 void fault_do(enum fault fault)
 {
     int *volatile nowhere = NULL;
+    volatile int turns = 0;
     switch (fault) {
     case ERROR: cop_raise("struck");
-    case SEGV: sink = *nowhere; break;
+    case SEGV: turns = *nowhere; break;
     case ABORT: abort();
-    case OVERFLOW:
-        deeper = recurse;
-        sink = recurse(0);
-        break;
-    case LOOP: while (sink >= 0) {} break;
+    case OVERFLOW: turns = recurse(0); break;
+    case LOOP: while (turns >= 0) turns ^= 1; break;
     case KILLED:
     case FAULTS: break;
     }

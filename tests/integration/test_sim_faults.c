@@ -22,6 +22,11 @@ int __lsan_is_turned_off(void)
 }
 #endif
 
+#ifdef COPI_FIBERS
+enum { SEEDS = 300 };
+#else
+enum { SEEDS = 1000 };
+#endif
 enum { HOUR_MS = 3600 * 1000, MOMENTS_MAX = 5000, IDLE_MAX = 20 };
 
 static void fail_with(const cop_sim_report *report)
@@ -392,7 +397,7 @@ static void has_all(void *argument)
 START_TEST(the_same_seed_strikes_the_same_and_the_tree_stands_it)
 {
     size_t kinds[COP_SIM_KINDS] = { 0 };
-    for (uint64_t seed = 1; seed <= 1000; seed++) {
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         cop_sim_report first, again;
         int error = cop_sim_run(seed, has_all, NULL, &everything, &first);
         if (error == COP_EFAILED) fail_with(&first);

@@ -57,8 +57,12 @@ RUNS = {
         ("HOME_ALONE POSTS=2 LOOKS=2", False),
     ],
     "direct": [
-        ("", True),
+        ("SENDS=2 SWITCHES=2", True),
+        ("SENDS=1 SWITCHES=3", True),
         ("SETTLE_FIRST", False),
+        ("LEFT_FIRST", False),
+        ("KEEP_LEFT", False),
+        ("CLAIM_LATE SENDS=2", False),
         ("KEEP_CHOSEN", False),
     ],
 }

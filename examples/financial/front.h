@@ -5,7 +5,7 @@
 #ifndef FINANCIAL_FRONT_H
 #define FINANCIAL_FRONT_H
 
-#include <signal.h>
+#include <stdatomic.h>
 
 #include "input.h"
 #include "report.h"
@@ -15,7 +15,7 @@
 struct front {
     const struct input *input;
     double faults;                              /* the share of requests that meet one */
-    const volatile sig_atomic_t *stop_signal;   /* not 0: stop in order */
+    const atomic_int *stop_signal;              /* not 0: stop in order */
     struct report *report;
     struct tally tally;                         /* what happened; complete when the run has ended */
     char failure[STORY_WHY_BYTES];              /* why the tree did not start; "": it did */

@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,7 +159,8 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
 
 /* ---- signals --------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t stop_signal;
+/* Any thread may be the one that the handler runs on. */
+static atomic_int stop_signal;
 
 static void ask_to_stop(int signal)
 {
@@ -226,7 +228,7 @@ static int conclude(const struct options *options, const struct input *input,
     int write_error = report->terminal.error;
     if (write_error == EPIPE) return STATUS_SIGNAL + SIGPIPE;
     if (write_error != 0) return fail("standard output", strerror(write_error));
-    if (stop_signal != 0) return STATUS_SIGNAL + (int)stop_signal;
+    if (stop_signal != 0) return STATUS_SIGNAL + stop_signal;
     if (front->failure[0] != '\0') return fail("the tree", front->failure);
     if (run_error != 0) return fail("the run", cop_error_text(run_error));
     return check_error == 0 && check.holds ? STATUS_HOLDS : STATUS_FAILED;

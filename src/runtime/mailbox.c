@@ -5,19 +5,9 @@
 #include "limit.h"
 #include "message.h"
 #include "node.h"
-#include "relation.h"
 #include "scheduler.h"
 
 /* ---- receiving ------------------------------------------------------------------------- */
-
-static void append(struct process *process, struct signal *signal)
-{
-    signal->next = NULL;
-    *process->mailbox_end = signal;
-    process->mailbox_end = &signal->next;
-    process->mailbox_length++;
-    copi_limit_appended(process, signal);
-}
 
 /* Takes the signal at *cursor out of the mailbox. */
 static struct signal *detach(struct process *process, struct signal **cursor)
@@ -30,6 +20,7 @@ static struct signal *detach(struct process *process, struct signal **cursor)
         process->mark = cursor;
     process->mailbox_length--;
     signal->next = NULL;
+    signal->flags &= (uint16_t)~SIGNAL_GONE;
     copi_limit_left(process, signal);
     return signal;
 }
@@ -49,7 +40,7 @@ static const cop_reason *exit_received(struct process *process, struct signal *s
         death = COP_KILLED;
     } else if (process->flags & PROCESS_TRAPS) {
         copi_signal_to_exit_message(signal);
-        append(process, signal);
+        copi_mailbox_append(process, signal);
         return NULL;
     } else if (!cop_reason_is(reason, "normal") ||
                (!linked && cop_pid_equal(signal->from, copi_pid(process)))) {
@@ -88,12 +79,12 @@ static void message_received(struct process *process, struct signal *signal)
         copi_request_monitors(process, signal);
     bool refused = signal->alias != 0 && !copi_alias_accepts(process, signal);
     /* It may be passed on. */
-    signal->flags &= (uint16_t)~(SIGNAL_FROM_TIMER | SIGNAL_EXEMPT | SIGNAL_GONE | SIGNAL_MONITORS |
+    signal->flags &= (uint16_t)~(SIGNAL_FROM_TIMER | SIGNAL_EXEMPT | SIGNAL_MONITORS |
                                  SIGNAL_ENDS_MONITOR);
     if (refused)
         refuse(process, signal);
     else
-        append(process, signal);
+        copi_mailbox_append(process, signal);
 }
 
 /* What was waited for, a timer or room, is there. */
@@ -126,7 +117,7 @@ static const cop_reason *receive(struct process *process, struct signal *signal)
     case SIGNAL_DEMONITOR: copi_demonitor_received(process, signal); break;
     case SIGNAL_DOWN:
         if (copi_down_received(process, signal))
-            append(process, signal);
+            copi_mailbox_append(process, signal);
         else
             copi_signal_free(signal);
         break;
@@ -259,14 +250,14 @@ static inline bool matches(struct process *process, const struct signal *signal,
     return match->accept == NULL || accepts(process, message, match);
 }
 
-/* What most receives find: nothing is in the mailbox, and one message has arrived, which matches.
- * Then *ret_held holds it (and the list of owned ones, if `own`), and it was never in the mailbox.
- * Else what has arrived may be in the mailbox now. */
+/* What most receives find: one message has arrived, which matches; nothing is in the mailbox, as
+ * the caller knows.  Then *ret_held holds it (and the list of owned ones, if `own`), and it was
+ * never in the mailbox.  Else what has arrived may be in the mailbox now. */
 __attribute__((always_inline)) static inline bool
 take_only(struct process *process, const cop_match *match, struct signal **ret_held, bool own)
 {
     struct signal *newest = atomic_load_explicit(&process->incoming, memory_order_relaxed);
-    if (process->mailbox != NULL || copi_signals(newest) == NULL || copi_limits(process) != NULL)
+    if (copi_signals(newest) == NULL || copi_limits(process) != NULL)
         return false;
     struct scheduler *scheduler = copi_scheduler;
     copi_enter(scheduler);
@@ -289,9 +280,34 @@ take_only(struct process *process, const cop_match *match, struct signal **ret_h
     return true;
 }
 
+/* What others find: the first one in the mailbox matches, and nothing else has arrived. */
+__attribute__((always_inline)) static inline bool
+take_first(struct process *process, const cop_match *match, struct signal **ret_held, bool own)
+{
+    struct signal *first = process->mailbox;
+    if (copi_mailbox_has_incoming(process) ||
+        (match != NULL && (match->accept != NULL || !matches(process, first, match))))
+        return false;
+    struct scheduler *scheduler = copi_scheduler;
+    copi_enter(scheduler);
+    *ret_held = detach(process, &process->mailbox);
+    if (own)
+        copi_message_own(process, first);
+    copi_leave(scheduler);
+    return true;
+}
+
+/* One of the two. */
+__attribute__((always_inline)) static inline bool
+take_at_once(struct process *process, const cop_match *match, struct signal **ret_held, bool own)
+{
+    return process->mailbox != NULL ? take_first(process, match, ret_held, own)
+                                    : take_only(process, match, ret_held, own);
+}
+
 bool copi_mailbox_serve(struct process *process)
 {
-    if (take_only(process, NULL, &process->current, false))
+    if (take_at_once(process, NULL, &process->current, false))
         return true;
     copi_mailbox_drain(process);
     if (process->mailbox == NULL)
@@ -357,7 +373,7 @@ __attribute__((noinline)) static bool receive_until(struct process *process,
         if (deadline != COPI_NEVER && copi_now() >= deadline)
             break;
         wait_until(process, deadline);
-        only = take_only(process, match, ret_held, own);
+        only = process->mailbox == NULL && take_only(process, match, ret_held, own);
         if (!only)
             cursor = search(process, match, look_on(process, match, cursor));
     }
@@ -382,11 +398,12 @@ static inline void before_receive(struct process *process)
 }
 
 /* The whole of a receive, the usual case first: nothing to look through, no deadline. */
-static inline bool receive_into(struct process *process, const cop_match *match, int64_t deadline,
+__attribute__((always_inline)) static inline bool
+receive_into(struct process *process, const cop_match *match, int64_t deadline,
                                 struct signal **ret_held, bool own)
 {
     before_receive(process);
-    while (!take_only(process, match, ret_held, own)) {
+    while (!take_at_once(process, match, ret_held, own)) {
         if (deadline != COPI_NEVER || process->mailbox != NULL ||
             copi_mailbox_has_incoming(process))
             return receive_until(process, match, deadline, ret_held, own);
@@ -446,7 +463,7 @@ static void sort_out_messages(struct process *process)
         if (signal->flags & SIGNAL_MONITORS)
             copi_request_monitors(process, signal);     /* it is told with the others */
         if (signal->message.type->drop != NULL) {
-            append(process, signal);
+            copi_mailbox_append(process, signal);
         } else {
             copi_limit_uncount(process, signal);
             copi_signal_free(signal);

@@ -8,6 +8,7 @@
 #define COPI_MAILBOX_H
 
 #include "limit.h"
+#include "relation.h"
 
 /* [any thread] Pushes a signal to whoever has that pid and wakes it; false if it is dead, and the
  * signal is still the caller's. */
@@ -22,6 +23,31 @@ static inline bool copi_mailbox_has_incoming(struct process *process)
     struct limits *limits = copi_limits(process);
     return atomic_load(&process->incoming) != NULL ||
            (limits != NULL && atomic_load(&limits->older) != NULL);
+}
+
+/* By the owner. */
+static inline void copi_mailbox_append(struct process *process, struct signal *signal)
+{
+    signal->next = NULL;
+    *process->mailbox_end = signal;
+    process->mailbox_end = &signal->next;
+    process->mailbox_length++;
+    copi_limit_appended(process, signal);
+}
+
+/* By a sender that has just woken the process and so owns it: puts a message into the mailbox as
+ * the process itself would.  False if it is not that simple, and the message is as it was. */
+static inline bool copi_mailbox_deliver(struct process *process, struct signal *signal)
+{
+    if ((signal->flags & ~(SIGNAL_GONE | SIGNAL_MONITORS | SIGNAL_ENDS_MONITOR)) != 0 ||
+        copi_mailbox_has_incoming(process) || copi_limits(process) != NULL ||
+        (signal->alias != 0 && !copi_alias_accepts(process, signal)))
+        return false;
+    if (signal->flags & SIGNAL_MONITORS)
+        copi_request_monitors(process, signal);
+    signal->flags = SIGNAL_GONE;
+    copi_mailbox_append(process, signal);
+    return true;
 }
 
 /* [process] Handles everything that has arrived.  Ends the process if a signal is deadly. */

@@ -133,7 +133,7 @@ static void report_hog(const struct watch *watch, struct scheduler *scheduler, c
 
 static bool has_work(struct scheduler *scheduler, int64_t now_ns)
 {
-    return copi_run_queue_length(&scheduler->queue) > 0 ||
+    return copi_run_queue_length(&scheduler->queue) > 0 || atomic_load(&scheduler->left) != NULL ||
            atomic_load_explicit(&scheduler->timers.first, memory_order_relaxed) <= now_ns;
 }
 
@@ -169,6 +169,8 @@ static void look_at(struct watch *watch, struct scheduler *scheduler, int64_t no
     if (gone && doomed)
         end_turn(watch, scheduler, now_ns);
     if (gone && missed)
+        copi_left_rescue(scheduler);
+    if (gone && is_missed(scheduler, now_ns))
         copi_queue_stand_in(scheduler);
 
     int64_t hog_ns = copi_node.options.hog_ms * 1000000;

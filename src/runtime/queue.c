@@ -22,6 +22,10 @@ enum { WATCH_NS = 5000000, WATCH_MS = 5, STANDSTILL_BYTES = 96 };
  * which makes its attempt to wait fail; one that has signals to look at does not need it. */
 void copi_wake(struct process *process)
 {
+    if (copi_scheduler != NULL && copi_left_claim(copi_scheduler, process)) {
+        copi_enqueue(process);
+        return;
+    }
     struct signal *head = atomic_load(&process->incoming);
     for (;;) {
         if (head == COPI_WAITING) {

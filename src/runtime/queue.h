@@ -22,6 +22,15 @@
 void copi_enqueue_elsewhere(struct process *process);
 void copi_enqueued(struct scheduler *self, uint32_t length);
 
+/* Behind a process that was put into the own queue, which is so long now. */
+static inline void copi_enqueued_here(struct scheduler *self, uint32_t length)
+{
+    copi_fence_light();
+    if (__builtin_expect(atomic_load_explicit(&copi_node.idle, memory_order_relaxed) > 0 ||
+                         atomic_load_explicit(&self->lost, memory_order_relaxed), 0))
+        copi_enqueued(self, length);
+}
+
 /* copi_enqueue on a thread that knows its scheduler, or NULL; in the runtime's own work. */
 static inline void copi_enqueue_here(struct scheduler *self, struct process *process)
 {
@@ -30,11 +39,7 @@ static inline void copi_enqueue_here(struct scheduler *self, struct process *pro
         copi_enqueue_elsewhere(process);
         return;
     }
-    uint32_t length = copi_run_queue_put(&self->queue, process);
-    copi_fence_light();
-    if (__builtin_expect(atomic_load_explicit(&copi_node.idle, memory_order_relaxed) > 0 ||
-                         atomic_load_explicit(&self->lost, memory_order_relaxed), 0))
-        copi_enqueued(self, length);
+    copi_enqueued_here(self, copi_run_queue_put(&self->queue, process));
 }
 
 /* ---- choosing -------------------------------------------------------------------------- */

@@ -21,9 +21,19 @@ enum { TIMER_TICKS = 16 };   /* look for due timers after so many processes */
  * to the scheduler's own stack if it is not: when nothing is queued, each TIMER_TICKS turns, so
  * that timers fire, and when the monitor has taken the queue away (`lost`).
  *
- * One that keeps its stack is settled (may be found by others: waiting, or queued) by whoever runs
- * next, when its registers are saved: a deputy could enter it before that.  The others are settled
- * before the switch, which leaves nothing of them behind. */
+ * One that waits and keeps its stack is settled (may be found by others: waiting, or queued) at the
+ * end of the next one's turn; until then it is in `left`.  Most often the next one sends it what
+ * it waits for: then it is queued without ever having been COPI_WAITING, which saves both of them
+ * their atomic instructions (send.c).  Others who push in the meantime find it awake; who settles
+ * it sees that.  It is pinned to this thread, so that nobody else could run it anyway; where the
+ * turn does not end the monitor settles it, when it looks who else is to run here.
+ *
+ * It gets into `left` after the switch, when its registers are saved: a deputy could enter it
+ * before that.  One that yields is queued then.  The others, who leave nothing behind, are settled
+ * before the switch.
+ *
+ * Invariant: who is in `left` has a stack, is in no queue, and its `incoming` is not COPI_WAITING.
+ * `left` is set by the scheduler's thread when it is NULL, and taken under the queue's lock. */
 
 /* RUNNING -> WAITING, unless something came that it is to look at.  It releases what the owner has
  * written to whoever wakes it. */
@@ -38,16 +48,49 @@ static bool wait_begins(struct process *process)
     return false;
 }
 
-/* By whoever has just been switched to. */
+static void wait_or_queue(struct process *process)
+{
+    if (!wait_begins(process))
+        copi_enqueue(process);
+}
+
+/* At the end of a turn. */
 static inline void settle_left(struct scheduler *scheduler)
 {
-    struct process *left = scheduler->left;
-    if (left == NULL)
+    struct process *left = atomic_load_explicit(&scheduler->left, memory_order_relaxed);
+    if (left == NULL || !copi_left_claim(scheduler, left))
         return;
-    scheduler->left = NULL;
     copi_enter_checked(scheduler);
-    if (scheduler->left_by == EVENT_YIELD || !wait_begins(left))
-        copi_enqueue(left);
+    wait_or_queue(left);
+    copi_leave(scheduler);
+}
+
+void copi_left_rescue(struct scheduler *scheduler)
+{
+    if (atomic_load(&scheduler->left) == NULL)
+        return;
+    copi_biased_lock(&scheduler->queue.lock);
+    struct process *left = atomic_load_explicit(&scheduler->left, memory_order_acquire);
+    atomic_store_explicit(&scheduler->left, NULL, memory_order_relaxed);
+    copi_biased_unlock(&scheduler->queue.lock);
+    if (left != NULL)
+        wait_or_queue(left);
+}
+
+/* By whoever has just been switched to. */
+static inline void arrived(struct scheduler *scheduler)
+{
+    struct process *leaving = scheduler->leaving;
+    if (leaving == NULL)
+        return;
+    scheduler->leaving = NULL;
+    if (scheduler->leaving_by == EVENT_WAIT) {
+        COP_DEBUG(atomic_load(&scheduler->left) == NULL);
+        atomic_store_explicit(&scheduler->left, leaving, memory_order_release);
+        return;
+    }
+    copi_enter_checked(scheduler);
+    copi_enqueue(leaving);
     copi_leave(scheduler);
 }
 
@@ -97,6 +140,7 @@ static inline struct stack *stack_at_hand(struct scheduler *scheduler, struct pr
 /* From a process that keeps its stack to the next one; false if it must be the scheduler. */
 static inline bool switch_directly(struct scheduler *scheduler, enum switch_event event)
 {
+    settle_left(scheduler);
     struct process *next = choose_next(scheduler);
     if (next == NULL)
         return false;
@@ -108,11 +152,11 @@ static inline bool switch_directly(struct scheduler *scheduler, enum switch_even
     struct process *self = copi_current(scheduler);
     self->stack = from;
     self->home = (uint8_t)scheduler->index;
-    scheduler->left = self;
-    scheduler->left_by = event;
+    scheduler->leaving = self;
+    scheduler->leaving_by = event;
     begin_turn(scheduler, next, to);
     copi_context_switch(&from->context, &to->context, NULL, false);
-    settle_left(copi_scheduler);
+    arrived(copi_scheduler);
     return true;
 }
 
@@ -131,7 +175,7 @@ void copi_switch(enum switch_event event)
         return;
     copi_context_switch(&scheduler->stack->context, &scheduler->context,
                         (void *)(uintptr_t)event, final);
-    settle_left(copi_scheduler);
+    arrived(copi_scheduler);
 }
 
 /* ---- on a process's stack -------------------------------------------------------------- */
@@ -209,6 +253,7 @@ static inline void settle(struct process *process, enum switch_event event)
 static inline bool go_on_directly(struct scheduler *scheduler, struct process *process,
                                   enum switch_event event)
 {
+    settle_left(scheduler);
     struct stack *here = scheduler->stack;
     struct process *next = here->class == 0 ? choose_next(scheduler) : NULL;
     if (next == NULL)
@@ -231,7 +276,7 @@ static inline bool go_on_directly(struct scheduler *scheduler, struct process *p
     begin_turn(scheduler, next, to);
     copi_leave(scheduler);
     copi_context_switch(&here->context, &to->context, NULL, false);
-    settle_left(scheduler_here());
+    arrived(scheduler_here());
     return true;
 }
 
@@ -240,7 +285,7 @@ static void stack_entry(void *argument)
 {
     (void)argument;
     copi_context_entered(&scheduler_here()->stack->context);
-    settle_left(scheduler_here());
+    arrived(scheduler_here());
     for (;;) {
         struct process *process = copi_current(scheduler_here());
         enum switch_event event = go(process);
@@ -300,6 +345,7 @@ static enum switch_event enter(struct scheduler *scheduler, struct process *proc
     void *event = copi_context_switch(&scheduler->context, &stack->context, NULL, false);
     *ret_last = copi_current(scheduler);
     atomic_store_explicit(&scheduler->current, NULL, memory_order_relaxed);
+    settle_left(scheduler);
     return (enum switch_event)(uintptr_t)event;
 }
 

@@ -63,8 +63,8 @@ struct scheduler {
     struct stack *stack;              /* the one in use */
     struct stack *warm;               /* one of class 0 to lend next, or NULL */
     bool direct;                      /* processes may switch to each other; scheduler.c */
-    struct process *left;             /* was left by the switch under way, still to be settled */
-    enum switch_event left_by;
+    struct process *leaving;          /* is left by the switch under way; scheduler.c */
+    enum switch_event leaving_by;
     struct process *chosen;           /* taken out of the queue, to be run next; or NULL */
     struct stack_pool stacks;
     struct slab_cache *slab;
@@ -86,6 +86,7 @@ struct scheduler {
     _Atomic bool parked;
     _Atomic uint64_t ticks;           /* processes run so far */
     struct life_counts lives;         /* table.c's */
+    _Atomic(struct process *) left;   /* waits, and nobody else knows it yet; scheduler.c */
     _Atomic bool lost;                /* stuck in a turn: its deputy runs what is in its queue */
     _Atomic(struct scheduler *) deputy;      /* the spare that stands in for it, or NULL */
     _Atomic(struct scheduler *) principal;   /* of a spare: whom it stands in for, or NULL */
@@ -162,6 +163,23 @@ void copi_wake(struct process *process);
 
 /* [any thread] Puts a RUNNABLE process into a queue. */
 void copi_enqueue(struct process *process);
+
+/* By the scheduler's own thread, in a process or in the loop: makes the process, if it is the one
+ * that was left last, the caller's: in no queue, awake. */
+static inline bool copi_left_claim(struct scheduler *scheduler, const struct process *process)
+{
+    if (atomic_load_explicit(&scheduler->left, memory_order_relaxed) != process)
+        return false;
+    copi_biased_owner_lock(&scheduler->queue.lock);
+    bool claimed = atomic_load_explicit(&scheduler->left, memory_order_relaxed) == process;
+    if (claimed)
+        atomic_store_explicit(&scheduler->left, NULL, memory_order_relaxed);
+    copi_biased_owner_unlock(&scheduler->queue.lock);
+    return claimed;
+}
+
+/* By the monitor: settles what was left at a scheduler that does not come back. */
+void copi_left_rescue(struct scheduler *scheduler);
 
 /* Runs processes until the node ends; the second is a spare's. */
 void copi_scheduler_run(struct scheduler *scheduler);

@@ -17,6 +17,7 @@ __attribute__((always_inline)) static inline bool push(struct process *process,
 {
     bool deadly = __builtin_expect(signal->kind == SIGNAL_EXIT, 0) &&
                   cop_reason_is(signal->reason, "kill");
+    struct scheduler *scheduler = copi_scheduler;
     struct signal *head = atomic_load_explicit(&process->incoming, memory_order_relaxed);
     do {
         if (head == COPI_CLOSED)
@@ -25,9 +26,65 @@ __attribute__((always_inline)) static inline bool push(struct process *process,
     } while (!atomic_compare_exchange_weak(&process->incoming, &head, signal));
     if (deadly)
         atomic_store_explicit(&process->doomed, true, memory_order_relaxed);
-    if (head == COPI_WAITING)
-        copi_enqueue_here(copi_scheduler, process);
+    if (head == COPI_WAITING || (scheduler != NULL && copi_left_claim(scheduler, process)))
+        copi_enqueue_here(scheduler, process);
     return true;
+}
+
+/* The process is awake, in no queue and the caller's, who puts it into one behind this. */
+static void deliver_or_push(struct process *process, struct signal *signal)
+{
+    if (!copi_mailbox_deliver(process, signal))
+        push(process, signal);
+}
+
+/* A message to the one that was left last: it gets into mailbox and queue without an atomic
+ * instruction.  False if it is another one. */
+static inline bool hand_to_left(struct scheduler *scheduler, struct process *process,
+                                struct signal *signal)
+{
+    if (scheduler == NULL ||
+        atomic_load_explicit(&scheduler->left, memory_order_relaxed) != process)
+        return false;
+    struct run_queue *queue = &scheduler->queue;
+    copi_biased_owner_lock(&queue->lock);
+    if (__builtin_expect(atomic_load_explicit(&scheduler->left, memory_order_relaxed) != process,
+                         0)) {
+        copi_biased_owner_unlock(&queue->lock);
+        return false;
+    }
+    atomic_store_explicit(&scheduler->left, NULL, memory_order_relaxed);
+    if (signal->alias != 0 || signal->flags != SIGNAL_GONE || copi_mailbox_has_incoming(process)) {
+        copi_biased_owner_unlock(&queue->lock);
+        deliver_or_push(process, signal);
+        copi_enqueue_here(scheduler, process);
+        return true;
+    }
+    copi_mailbox_append(process, signal);
+    uint32_t length = copi_run_queue_append(queue, process);
+    copi_biased_owner_unlock(&queue->lock);
+    copi_enqueued_here(scheduler, length);
+    return true;
+}
+
+/* A message to one who sleeps goes into its mailbox at once, if that is simple: who has woken the
+ * process does its work for it, and both are spared a look at `incoming`.  Once it is awake its pid
+ * cannot change any more; a successor has been woken for nothing. */
+__attribute__((always_inline)) static inline bool hand_over(struct process *process,
+                                                            struct signal *signal)
+{
+    struct scheduler *scheduler = copi_scheduler;
+    if (hand_to_left(scheduler, process, signal))
+        return true;
+    struct signal *head = atomic_load_explicit(&process->incoming, memory_order_relaxed);
+    if (head != COPI_WAITING ||
+        !atomic_compare_exchange_strong(&process->incoming, &head, NULL))
+        return push(process, signal);
+    bool meant = copi_pid(process).bits == signal->target;
+    if (meant)
+        deliver_or_push(process, signal);
+    copi_enqueue_here(scheduler, process);
+    return meant;
 }
 
 bool copi_signal_push(cop_pid target, struct signal *signal)
@@ -49,7 +106,7 @@ message_push(cop_pid target, struct signal *signal, struct signal **ret_swept)
         return SENT_TO_THE_DEAD;
     struct limits *limits = copi_limits(process);
     if (__builtin_expect(limits == NULL, 1))
-        return push(process, signal) ? SENT : SENT_TO_THE_DEAD;
+        return hand_over(process, signal) ? SENT : SENT_TO_THE_DEAD;
     enum copi_sent sent = copi_limit_admit(process, limits, signal);
     if (sent > SENT_AND_WAIT)
         return sent;

@@ -32,7 +32,7 @@ enum signal_kind {
 enum signal_flag {
     SIGNAL_FROM_TIMER = 1,     /* message.ref is a timer of the target, done now */
     SIGNAL_OWNED = 2,          /* a message in its process's list: `link` holds */
-    SIGNAL_GONE = 4,           /* a message that was sent or freed; not yet received */
+    SIGNAL_GONE = 4,           /* a message that was sent or freed; not yet taken */
     SIGNAL_REFUSED = 8,        /* an owned message that was received by nobody */
     SIGNAL_COUNTED = 16,       /* a message that is counted at its receiver: limit.h */
     SIGNAL_EXEMPT = 32,        /* a message that is not to be: a timer's */

@@ -45,7 +45,9 @@ static void begin_program(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
     signal(SIGALRM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
 }
 
 /* Starts a program, whose status is what its main returns. */

@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,7 +247,7 @@ static void counts_children(void *argument)
     ck_assert_int_eq(waitpid(-1, &status, WNOHANG), -1);         /* no child, nor a dead one */
 }
 
-static volatile sig_atomic_t children_heard;
+static atomic_int children_heard;
 
 static void hear_child(int signal)
 {

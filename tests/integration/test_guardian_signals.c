@@ -5,6 +5,7 @@
 #include <pty.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -89,8 +90,9 @@ START_TEST(what_the_program_is_sent_reaches_the_node_once)
 }
 END_TEST
 
-/* As programs are: a handler notes that the day is over, and the first process ends in order. */
-static volatile sig_atomic_t over;
+/* As programs are: a handler notes that the day is over, and the first process ends in order.  Any
+ * thread may be the one that the handler runs on: volatile sig_atomic_t would not do. */
+static atomic_int over;
 
 static void on_term(int signal) { over = signal; }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -91,7 +92,7 @@ START_TEST(after_the_run_such_a_write_ends_the_program_again)
 }
 END_TEST
 
-static volatile sig_atomic_t heard;
+static atomic_int heard;
 
 static void hear(int signal)
 {

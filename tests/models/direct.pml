@@ -3,16 +3,20 @@
  * A scheduler with processes that hold stacks; a deputy takes from its queue whenever it likes; a
  * sender wakes who waits.  What is copied here is the order of things in a switch: what is taken
  * from the queue, when the registers of the one that is left are saved, when it may be found by
- * others.  The words themselves are mailbox.pml's, the queue is in a lock: the memory is plain.
+ * others.  The words themselves are mailbox.pml's, the queue is in a lock: the memory is plain.  The
+ * monitor settles what is in `left` whenever it likes, and the running process sends to whom it likes.
  *
  * Bounds: PROCESSES, each of which is sent SENDS signals in all; SWITCHES switches of the scheduler.
  *
  * Checked in every state: a process is entered by one at a time, and when its registers are saved;
  * it is queued once; while code of a process runs here, none waits in `chosen`, where no deputy
- * looks.  At the end nobody is left unsettled.
+ * looks.  Nobody in `left` is forgotten there.
  *
  * Mutants, each of which must fail:
  *     SETTLE_FIRST       the one that is left is settled before the switch
+ *     LEFT_FIRST         it is in `left` before the switch
+ *     KEEP_LEFT          it is not settled at the end of the next one's turn
+ *     CLAIM_LATE         a sender that finds a process in `left` queues it without taking it out first
  *     KEEP_CHOSEN        one that was chosen stays so while another has a turn before it */
 
 #ifndef PROCESSES
@@ -65,11 +69,24 @@ inline take(ret)
     }
 }
 
+/* push: whether the process waited, and is the pusher's to queue. */
+inline push(p, ret_waited)
+{
+    atomic {
+        ret_waited = (state[p] == WAITING);
+        if
+        :: ret_waited -> state[p] = RUNNING
+        :: else -> signal[p] = true
+        fi
+    }
+}
+
 /* wait_begins; or it wants to go on (EVENT_YIELD), as by chance. */
 inline settle(p, ret_waits)
 {
     ret_waits = false;
     atomic {
+        assert(state[p] == RUNNING);
         if
         :: !signal[p] -> state[p] = WAITING; ret_waits = true
         :: signal[p] = false
@@ -78,9 +95,25 @@ inline settle(p, ret_waits)
     }
 }
 
+/* Of the turn's end, and of the monitor. */
+inline settle_left(was, ret_waits)
+{
+    atomic { was = left; left = NONE }
+    if
+    :: was != NONE ->
+        settle(was, ret_waits);
+        if
+        :: !ret_waits -> enqueue(was)
+        :: else
+        fi
+    :: else
+    fi;
+    was = NONE
+}
+
 proctype scheduler()
 {
-    byte self = NONE, next = NONE;
+    byte self = NONE, next = NONE, to = 0;
     bool waits;
 loop:
     if
@@ -101,8 +134,35 @@ again:
 in_process:
     assert(chosen == NONE);
     if
+    :: atomic { sends < SENDS -> sends++ }           /* it sends: hand_to_left, push */
+        select(to : 0 .. PROCESSES - 1);
+        if
+        :: to == self
+#ifdef CLAIM_LATE
+        :: left == to -> enqueue(to); left = NONE
+#else
+        :: atomic { left == to -> left = NONE } enqueue(to)
+#endif
+        :: to != self -> push(to, waits)
+            if
+            :: waits -> enqueue(to)
+            :: !waits -> atomic {
+                    if
+                    :: left == to -> left = NONE; enqueue(to)
+                    :: else
+                    fi
+                }
+            fi
+        fi;
+        to = 0
+    :: true
+    fi;
+    if
     :: switches < SWITCHES ->                        /* switch_directly */
         switches++;
+#ifndef KEEP_LEFT
+        settle_left(next, waits);
+#endif
         take(next);
         if
         :: next == NONE
@@ -116,23 +176,26 @@ in_process:
             fi;
             leave(self);
             enter(next);
-            atomic { self = next; next = NONE; left = NONE }
-#else
+#elif defined(LEFT_FIRST)
             left = self;
             leave(self);
             enter(next);
-            settle(left, waits);                      /* settle_left */
-            if
-            :: !waits -> enqueue(left)
-            :: else
+#else
+            leave(self);
+            enter(next);
+            if                                        /* arrived */
+            :: atomic { assert(left == NONE); left = self }
+            :: enqueue(self)                          /* EVENT_YIELD */
             fi;
-            atomic { self = next; next = NONE; left = NONE }
 #endif
+            atomic { self = next; next = NONE }
             goto in_process
         fi
     :: true
     fi;
     leave(self);                                      /* to the scheduler */
+    settle_left(to, waits);
+    to = 0;
     settle(self, waits);
     if
     :: waits -> self = NONE
@@ -180,21 +243,26 @@ proctype deputy()
     od
 }
 
+proctype monitor()
+{
+    byte was;
+    bool waits;
+    do
+    :: stop -> break
+    :: atomic { left != NONE && !stop } settle_left(was, waits)
+    od
+}
+
 proctype sender()
 {
     byte to;
+    bool waited;
     do
-    :: sends < SENDS ->
-        sends++;
+    :: atomic { sends < SENDS -> sends++ }
         select(to : 0 .. PROCESSES - 1);
-        atomic {
-            if
-            :: state[to] == WAITING -> state[to] = RUNNING
-            :: else -> signal[to] = true; to = NONE
-            fi
-        }
+        push(to, waited);
         if
-        :: to != NONE -> enqueue(to)
+        :: waited -> enqueue(to)
         :: else
         fi
     :: else -> break
@@ -210,6 +278,6 @@ init
         :: i < PROCESSES -> state[i] = QUEUED; saved[i] = true; i++
         :: else -> break
         od;
-        run scheduler(); run deputy(); run sender()
+        run scheduler(); run deputy(); run monitor(); run sender()
     }
 }

@@ -138,12 +138,69 @@ START_TEST(one_that_was_chosen_runs_though_the_end_before_it_takes_long)
 }
 END_TEST
 
+/* ---- left, and not yet settled ----------------------------------------------------------------
+ *
+ * One waits for a message, and the next one, to which it has switched, does not come back before
+ * that message was received.  It is sent by another thread: at that moment the first is neither
+ * queued nor known to wait. */
+
+static _Atomic bool computes;           /* the next one is at it */
+static _Atomic int received;            /* rounds in which the first has had its message */
+
+static void computes_until_it_is_received(void *argument)
+{
+    (void)argument;
+    for (;;) {
+        int round = cop_expect(cop_receive(COP_INFINITY), ball)->number;
+        int64_t until_ns = cop_now_ns() + LONG_MS / 20 * INT64_C(1000000);
+        atomic_store(&computes, true);
+        while (atomic_load(&received) < round && cop_now_ns() < until_ns) continue;
+        if (atomic_load(&received) < round) atomic_fetch_add(&in_vain, 1);
+    }
+}
+
+/* On a thread of its own. */
+static void sends_when_it_computes(void *argument)
+{
+    while (!atomic_load(&computes)) continue;
+    cop_send(*(const cop_pid *)argument, ball, 0);
+}
+
+static void helps(void *argument)
+{
+    cop_pid waiting = *(const cop_pid *)argument;
+    cop_blocking(sends_when_it_computes, &waiting, sizeof waiting);
+}
+
+static void waits_before_one_that_computes(void *argument)
+{
+    (void)argument;
+    cop_pid next = cop_spawn(computes_until_it_is_received, NULL, 0), self = cop_self();
+    for (int round = 1; round <= 5; round++) {
+        atomic_store(&computes, false);
+        cop_spawn(helps, &self, sizeof self);
+        cop_yield();                                  /* it is on the other thread */
+        cop_send(next, ball, .number = round);
+        expect_that(cop_receive_type(ball, LONG_MS) != NULL);
+        atomic_store(&received, round);
+    }
+}
+
+START_TEST(one_that_was_left_is_found_though_the_next_one_takes_long)
+{
+    ck_assert_int_eq(run_node_threads(waits_before_one_that_computes, NULL, 1), 0);
+    ck_assert_int_eq(atomic_load(&received), 5);
+    ck_assert_int_eq(atomic_load(&in_vain), 0);
+}
+END_TEST
+
 static Suite *deputies_suite(void)
 {
     Suite *suite = suite_create("stress_deputies");
     TCase *deputies = tcase_create("deputies");
     tcase_add_loop_test(deputies, whoever_stands_in_for_whom_nothing_is_lost_or_done_twice, 0, 3);
     tcase_add_test(deputies, one_that_was_chosen_runs_though_the_end_before_it_takes_long);
+    tcase_add_test(deputies, one_that_was_left_is_found_though_the_next_one_takes_long);
     suite_add_tcase(suite, deputies);
     return suite;
 }

@@ -13,6 +13,7 @@
 #     make CRASHES=100000 soak-crashes  so many crashes in a row
 #     make SECONDS=600 soak     so long
 #     make SECONDS=600 FUZZ='--only calls' fuzz   so long for each harness; options of tools/fuzz.py
+#     make COVERAGE=--all coverage      the table by file; options of tools/coverage.py
 
 SETUP =
 TESTS =
@@ -25,6 +26,7 @@ CRASHES = 1000000
 SECONDS = 60
 FUZZ =
 FUZZ_CC = clang
+COVERAGE =
 
 export CC
 ifeq ($(origin CC),default)
@@ -36,7 +38,7 @@ endif
 STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: all run test test-asan test-tsan test-hostile test-aarch64 test-otp models sim mutations \
-	fuzz fuzz-corpus bench bench-peers bench-growth performance count-instructions \
+	fuzz fuzz-corpus coverage bench bench-peers bench-growth performance count-instructions \
 	renew-instructions crash-matrix soak-crashes soak tidy clean help
 
 all: ## build everything, optimised, into build/; the programs are in build/bin
@@ -97,6 +99,14 @@ build-fuzz:
 		-Db_sanitize=address,undefined -Db_lundef=false
 	@ninja -C build-fuzz fuzzers
 
+coverage: ## what of src/ the tests run through, and the reasons for the rest
+	@COVERAGE=yes tools/setup.sh build-coverage -Db_coverage=true -Dbuildtype=debug \
+		-Doptimization=1 -Dc_args=-fprofile-update=atomic $(SETUP)
+	@ninja -C build-coverage
+	@find build-coverage -name '*.gcda' -delete
+	@tools/run_tests.py build-coverage --no-suite house --no-suite bench $(TESTS)
+	@tools/coverage.py build-coverage $(COVERAGE)
+
 models: ## the lock-free protocols, checked within bounds by spin; their mutants must fail
 	@MODELS=yes tools/setup.sh
 	@tools/run_models.py
@@ -148,7 +158,8 @@ tidy: all ## the checks of the house rules alone
 	@tools/run_tests.py build --suite house
 
 clean: ## remove the build directories
-	rm -rf build build-asan build-tsan build-hostile build-aarch64 build-mutations build-fuzz
+	rm -rf build build-asan build-tsan build-hostile build-aarch64 build-mutations build-fuzz \
+		build-coverage
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /    make \1\t/p' Makefile | expand -t 24

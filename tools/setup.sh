@@ -5,7 +5,8 @@
 #     tools/setup.sh DIRECTORY [OPTION...]  and makes DIRECTORY ready for ninja, with those
 #                                           Meson options; CC is honoured
 #
-# With MODELS set, spin is one of the packages: `make models`.  With OTP set it is Erlang/OTP: only `make test-otp` needs it.  With AARCH64 set it is the
+# With COVERAGE set, gcovr is one of the packages: `make coverage`.  With MODELS set it is spin: `make
+# models`.  With OTP set it is Erlang/OTP: only `make test-otp` needs it.  With AARCH64 set it is the
 # compilers and libraries for AArch64, and qemu-user: `make test-aarch64`.  With PEERS set, those that
 # `make bench-peers` compares with.
 #
@@ -28,6 +29,7 @@ check            pkg-config --exists check
 libsqlite3-dev   pkg-config --exists sqlite3
 valgrind         command -v valgrind
 END
+    test -z "${COVERAGE:-}" || echo 'gcovr            command -v gcovr'
     test -z "${OTP:-}${PEERS:-}" || echo 'erlang-base      command -v erlc'
     test -z "${MODELS:-}" || echo 'spin             command -v spin'
     test -z "${PEERS:-}" || cat <<'END'

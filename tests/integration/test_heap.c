@@ -3,6 +3,7 @@
  * damaged. */
 #include <coppice/coppice.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +140,26 @@ START_TEST(a_recursion_that_allocates_overflows_before_it_is_in_the_allocator)
 }
 END_TEST
 
+static void asks_for_aligned_memory(void *argument)
+{
+    (void)argument;
+    void *aligned = NULL;
+    ck_assert_int_eq(posix_memalign(&aligned, 3, 100), EINVAL);
+    ck_assert_int_eq(posix_memalign(&aligned, 3 * sizeof(void *), 100), EINVAL);
+    ck_assert_ptr_null(aligned);
+    for (size_t alignment = sizeof(void *); alignment <= 4096; alignment *= 2) {
+        ck_assert_int_eq(posix_memalign(&aligned, alignment, 100), 0);
+        ck_assert_uint_eq((uintptr_t)aligned % alignment, 0);
+        free(aligned);
+    }
+}
+
+START_TEST(aligned_memory_is_aligned_and_a_wrong_alignment_is_refused)
+{
+    ck_assert_int_eq(run_node(asks_for_aligned_memory, NULL), 0);
+}
+END_TEST
+
 /* ---- the suite
  * --------------------------------------------------------------------------------- */
 
@@ -148,6 +169,7 @@ static Suite *heap_suite(void)
     TCase *tests = tcase_create("heap");
     tcase_add_test(tests, a_crash_in_printf_leaves_no_stream_locked);
 #if !defined(COPI_ASAN) && !defined(COPI_TSAN)    /* these have allocators of their own */
+    tcase_add_test(tests, aligned_memory_is_aligned_and_a_wrong_alignment_is_refused);
     tcase_add_test(tests, a_recursion_that_allocates_overflows_before_it_is_in_the_allocator);
     tcase_add_test_raise_signal(tests, a_wild_pointer_given_to_free_ends_the_node, SIGSEGV);
     tcase_add_test_raise_signal(tests, a_block_that_is_freed_twice_ends_the_node, SIGABRT);

@@ -58,7 +58,7 @@ static void tell(const char *name, const char *expected)
     trace_expect(expected);
 }
 
-START_TEST(a_call_that_a_server_of_the_library_does_not_know_ends_it_and_a_message_does_not)
+START_TEST(an_unknown_call_ends_a_server_of_the_library_and_a_message_does_not)
 {
     tell("dynamic", "dynamic after a message: alive\n"
                     "dynamic after a cast: alive\n"
@@ -274,8 +274,7 @@ static Suite *strangers_suite(void)
 {
     Suite *suite = suite_create("strangers");
     TCase *tests = tcase_create("strangers");
-    tcase_add_test(tests,
-                   a_call_that_a_server_of_the_library_does_not_know_ends_it_and_a_message_does_not);
+    tcase_add_test(tests, an_unknown_call_ends_a_server_of_the_library_and_a_message_does_not);
     tcase_add_test(tests, a_server_is_called_through_an_alias_for_as_long_as_that_lets_messages_in);
     tcase_add_test(tests,
                    a_call_through_an_alias_to_a_full_mailbox_is_refused_and_leaves_no_monitor);

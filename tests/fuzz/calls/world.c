@@ -34,6 +34,10 @@ cop_ref some_ref(uint8_t byte)
     if (byte == 255) return (cop_ref){ cop_self(), UINT64_MAX };
     if (byte == 254) return (cop_ref){ { UINT64_MAX }, 1 };
     unsigned known = world.ref_count < KNOWN_REFS ? world.ref_count : KNOWN_REFS;
+    for (unsigned back = 1; (byte & 1) != 0 && back <= known; back++) {
+        cop_ref ref = world.refs[(world.ref_count - back) % KNOWN_REFS];
+        if (cop_pid_equal(ref.owner, cop_self())) return ref;      /* its own newest */
+    }
     return world.refs[byte % known];
 }
 

@@ -231,7 +231,8 @@ typedef struct cop_match {
  * (NULL: any) and takes it out; those before it stay, in order.  NULL when
  * timeout_ms passed.  The caller owns the message and frees or sends it.
  * An exit signal may end the process here.  A receive by a fresh reference
- * (monitor, alias) does not look at what was queued before the reference was made. */
+ * (monitor, alias) does not look at what was queued before the reference was made, and one by type
+ * alone does not look again at what the last one for that type has passed over. */
 cop_message *cop_take(const cop_match *match, int64_t timeout_ms);
 
 /* [process] [may block] As cop_take, but the message stays the runtime's: it is

@@ -318,13 +318,27 @@ bool copi_mailbox_serve(struct process *process)
     return true;
 }
 
-/* Where a receive starts to look: behind what was there before its reference was made. */
+/* Where a receive starts to look: behind what was there before its reference was made, or where
+ * the last search for its type ended.  Messages are only ever added at the end, so that what was
+ * passed over once need not be looked at again. */
 static struct signal **start(struct process *process, const cop_match *match)
 {
-    if (match != NULL && match->ref.serial != 0 && (process->flags & PROCESS_MARK) != 0 &&
-        process->mark_serial == match->ref.serial)
-        return process->mark;
-    return &process->mailbox;
+    if (match == NULL || (process->flags & PROCESS_MARK) == 0)
+        return &process->mailbox;
+    bool of_type = (process->flags & PROCESS_MARK_TYPE) != 0;
+    uint64_t key = of_type ? (uintptr_t)match->type : match->ref.serial;
+    return key != 0 && key == process->mark_key ? process->mark : &process->mailbox;
+}
+
+/* None of those before the cursor is of the type that was looked for, if nothing else was. */
+static void note_search(struct process *process, const cop_match *match, struct signal **cursor)
+{
+    if (match == NULL || match->type == NULL || match->ref.serial != 0 || match->accept != NULL ||
+        !cop_pid_is_none(match->from) || cursor == &process->mailbox)
+        return;
+    process->mark = cursor;
+    process->mark_key = (uintptr_t)match->type;
+    process->flags |= PROCESS_MARK | PROCESS_MARK_TYPE;
 }
 
 static uint64_t dropped(struct process *process)
@@ -378,8 +392,11 @@ __attribute__((noinline)) static bool receive_until(struct process *process,
             cursor = search(process, match, look_on(process, match, cursor));
     }
     copi_timer_disarm(&process->timer);
-    if (only || *cursor == NULL)
-        return only;
+    if (only)
+        return true;
+    note_search(process, match, cursor);
+    if (*cursor == NULL)
+        return false;
     copi_enter(copi_scheduler);
     *ret_held = detach(process, cursor);
     if (own)
@@ -422,8 +439,8 @@ void copi_mailbox_mark(struct process *process, uint64_t serial)
 {
     copi_mailbox_drain(process);
     process->mark = process->mailbox_end;
-    process->mark_serial = serial;
-    process->flags |= PROCESS_MARK;
+    process->mark_key = serial;
+    process->flags = (uint16_t)((process->flags | PROCESS_MARK) & ~PROCESS_MARK_TYPE);
 }
 
 /* ---- the end --------------------------------------------------------------------------- */

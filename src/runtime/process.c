@@ -89,7 +89,7 @@ static void init(struct process *process, cop_function *function, const void *ar
     process->stack_class = (uint8_t)stack_class;
     process->pending = NULL;
     process->mark = NULL;
-    process->mark_serial = 0;
+    process->mark_key = 0;
     process->stack = NULL;
     process->entry.function = function;
     process->argument = (void *)argument;

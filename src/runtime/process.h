@@ -46,7 +46,8 @@ enum process_flag {
     PROCESS_MARK = 32,         /* mark is set */
     PROCESS_GATHERED = 64,     /* DYING, and incoming was looked through */
     PROCESS_MUST_NOT_WAIT = 128,   /* is in a function of the program's that must not */
-    PROCESS_SPARED = 256       /* a simulation's faults pass it by */
+    PROCESS_SPARED = 256,      /* a simulation's faults pass it by */
+    PROCESS_MARK_TYPE = 512    /* mark is of a type */
 };
 
 struct process {
@@ -72,8 +73,8 @@ struct process {
     uint8_t stack_class;
     _Atomic uint16_t group;                /* written by the owner, read by all */
     struct signal *pending;                /* never to be received: for the dead to answer */
-    struct signal **mark;                  /* receives by mark_serial start here */
-    uint64_t mark_serial;
+    struct signal **mark;                  /* receives by mark_key start here */
+    uint64_t mark_key;                     /* a reference's serial, or a type */
 
     struct stack *stack;                   /* held while blocked; NULL: none */
     union {

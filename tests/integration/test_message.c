@@ -560,6 +560,67 @@ START_TEST(the_mailbox_keeps_its_order_with_marks_and_takes_at_random)
 }
 END_TEST
 
+/* The same with receives by type, each of which goes on where the last one for its type ended. */
+COP_MESSAGE(memo, { int n; });
+COP_MESSAGE(slip, { int n; });
+
+static const cop_message_type *const types[] = { COP_TYPE(note), COP_TYPE(memo), COP_TYPE(slip) };
+enum { TYPES = sizeof types / sizeof *types };
+
+struct mail {
+    int type, n;
+};
+
+static bool is_odd(const cop_message *message, void *context)
+{
+    (void)context;
+    return *(const int *)cop_payload_const(message) % 2 != 0;
+}
+
+/* Which one of the model a receive is to find; count: none.  type TYPES: any. */
+static int first_match(const struct mail *model, int count, int type, bool odd)
+{
+    int at = 0;
+    while (at < count &&
+           ((type < TYPES && model[at].type != type) || (odd && model[at].n % 2 == 0))) at++;
+    return at;
+}
+
+static void takes_types_at_random(void *argument)
+{
+    (void)argument;
+    enum { LIVE = 30, STEPS = 6000 };
+    struct mail model[LIVE];
+    int count = 0;
+    for (int step = 0; step < STEPS; step++) {
+        int type = (int)cop_random_below(TYPES);
+        if (count < LIVE && cop_random_below(2) == 0) {
+            model[count++] = (struct mail){ type, step };
+            cop_send_message(cop_to(cop_self()), cop_message_new(types[type], &step, 0));
+            continue;
+        }
+        if (cop_random_below(8) == 0) type = TYPES;
+        bool odd = cop_random_below(8) == 0;
+        int at = first_match(model, count, type, odd);
+        cop_message *message = cop_take(&(cop_match){ .type = type == TYPES ? NULL : types[type],
+                                                      .accept = odd ? is_odd : NULL }, 0);
+        expect_that((message != NULL) == (at < count));
+        if (message == NULL) continue;
+        expect_that(message->type == types[model[at].type]);
+        expect_that(*(const int *)cop_payload(message) == model[at].n);
+        cop_message_free(message);
+        memmove(model + at, model + at + 1, (size_t)(--count - at) * sizeof *model);
+    }
+    expect_that(cop_mailbox_length() == (size_t)count);
+}
+
+START_TEST(a_receive_by_type_finds_the_first_wherever_the_last_one_ended)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        ck_assert_int_eq(run_node_seeded(takes_types_at_random, NULL, seed), 0);
+}
+END_TEST
+
 static Suite *message_suite(void)
 {
     Suite *suite = suite_create("message");
@@ -577,6 +638,7 @@ static Suite *message_suite(void)
     tcase_add_test(tests, a_message_that_comes_with_the_last_moment_is_in_time);
     tcase_add_test(tests, a_process_with_much_mail_lets_others_have_a_turn);
     tcase_add_test(tests, the_mailbox_keeps_its_order_with_marks_and_takes_at_random);
+    tcase_add_test(tests, a_receive_by_type_finds_the_first_wherever_the_last_one_ended);
     suite_add_tcase(suite, tests);
     return suite;
 }

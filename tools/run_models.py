@@ -62,6 +62,7 @@ RUNS = {
         ("SETTLE_FIRST", False),
         ("LEFT_FIRST", False),
         ("KEEP_LEFT", False),
+        ("ERASE_LEFT", False),
         ("CLAIM_LATE SENDS=2", False),
         ("KEEP_CHOSEN", False),
     ],

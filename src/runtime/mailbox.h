@@ -36,7 +36,8 @@ static inline void copi_mailbox_append(struct process *process, struct signal *s
 }
 
 /* By a sender that has just woken the process and so owns it: puts a message into the mailbox as
- * the process itself would.  False if it is not that simple, and the message is as it was. */
+ * the process itself would.  False if it is not that simple, and the message is still to be
+ * pushed. */
 static inline bool copi_mailbox_deliver(struct process *process, struct signal *signal)
 {
     if ((signal->flags & ~(SIGNAL_GONE | SIGNAL_MONITORS | SIGNAL_ENDS_MONITOR)) != 0 ||

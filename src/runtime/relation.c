@@ -349,7 +349,7 @@ static void monitor_anew(struct process *process, uint64_t serial)
                                                          NULL));
 }
 
-bool copi_alias_accepts(struct process *process, const struct signal *signal)
+bool copi_alias_accepts(struct process *process, struct signal *signal)
 {
     uint64_t serial = signal->alias;
     bool ends = (signal->flags & SIGNAL_ENDS_MONITOR) != 0;
@@ -357,6 +357,7 @@ bool copi_alias_accepts(struct process *process, const struct signal *signal)
     if (relation == NULL) {
         if (ends)
             monitor_anew(process, serial);
+        signal->flags &= (uint16_t)~SIGNAL_ENDS_MONITOR;      /* once, if it is asked again */
         return false;
     }
     if (relation->alias == COP_ALIAS_REPLY)

@@ -102,7 +102,7 @@ bool copi_link_take(struct process *process, cop_pid peer);
 /* Turns a DOWN that is awaited into its message and returns true; else false. */
 bool copi_down_received(struct process *process, struct signal *signal);
 /* Whether a message that came through an alias may enter the mailbox; ends one-shot aliases. */
-bool copi_alias_accepts(struct process *process, const struct signal *signal);
+bool copi_alias_accepts(struct process *process, struct signal *signal);
 /* The caller's side of a monitor. */
 struct relation *copi_monitor_add(struct process *process, cop_pid target,
                                   enum cop_alias_mode alias, uint64_t serial);

@@ -33,7 +33,8 @@ enum { TIMER_TICKS = COPI_LIMIT(16, 2) };   /* look for due timers after so many
  * before the switch.
  *
  * Invariant: who is in `left` has a stack, is in no queue, and its `incoming` is not COPI_WAITING.
- * `left` is set by the scheduler's thread when it is NULL, and taken under the queue's lock. */
+ * `left` is set by the scheduler's thread when it is NULL, without a lock, and then taken by who
+ * finds it there under the queue's lock. */
 
 /* RUNNING -> WAITING, unless something came that it is to look at.  It releases what the owner has
  * written to whoever wakes it. */
@@ -71,7 +72,8 @@ void copi_left_rescue(struct scheduler *scheduler)
         return;
     copi_biased_lock(&scheduler->queue.lock);
     struct process *left = atomic_load_explicit(&scheduler->left, memory_order_acquire);
-    atomic_store_explicit(&scheduler->left, NULL, memory_order_relaxed);
+    if (left != NULL)           /* or another one may be put there at this moment */
+        atomic_store_explicit(&scheduler->left, NULL, memory_order_relaxed);
     copi_biased_unlock(&scheduler->queue.lock);
     if (left != NULL)
         wait_or_queue(left);

@@ -194,6 +194,7 @@ static void answers_and_dies(void *argument)
     (void)argument;
     reply(cop_receive_match(&(cop_match){ .type = COP_TYPE(question) }, COP_INFINITY));
     cop_receive_type(go, COP_INFINITY);
+    trace("goes, %u records there", records());
     cop_raise("later");
 }
 
@@ -213,6 +214,7 @@ START_TEST(a_monitor_whose_alias_was_given_up_goes_on_after_the_answer)
 {
     expect_story(gives_up_the_answer_alone, "unalias: 1\n"
                                             "is monitoring: 1\n"
+                                            "goes, 1 records there\n"
                                             "the server: down error:later, 0 records\n");
 }
 END_TEST

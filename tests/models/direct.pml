@@ -10,12 +10,13 @@
  *
  * Checked in every state: a process is entered by one at a time, and when its registers are saved;
  * it is queued once; while code of a process runs here, none waits in `chosen`, where no deputy
- * looks.  Nobody in `left` is forgotten there.
+ * looks.  At the end everybody is queued or waits.
  *
  * Mutants, each of which must fail:
  *     SETTLE_FIRST       the one that is left is settled before the switch
  *     LEFT_FIRST         it is in `left` before the switch
  *     KEEP_LEFT          it is not settled at the end of the next one's turn
+ *     ERASE_LEFT         the monitor writes `left` though it has found nobody there
  *     CLAIM_LATE         a sender that finds a process in `left` queues it without taking it out first
  *     KEEP_CHOSEN        one that was chosen stays so while another has a turn before it */
 
@@ -39,7 +40,7 @@ bool saved[PROCESSES];         /* its registers, so that it may be entered */
 bool signal[PROCESSES];        /* has arrived */
 bool entered[PROCESSES];
 byte sends, switches, chosen = NONE, left = NONE;
-bool stop;
+bool stop, locked;
 
 inline enqueue(p)
 {
@@ -95,10 +96,16 @@ inline settle(p, ret_waits)
     }
 }
 
-/* Of the turn's end, and of the monitor. */
+/* At a turn's end.  The queue's lock is the monitor's while `locked`; the scheduler's own sections
+ * are one step. */
 inline settle_left(was, ret_waits)
 {
-    atomic { was = left; left = NONE }
+    atomic { !locked -> was = left; left = NONE }
+    settle_taken(was, ret_waits)
+}
+
+inline settle_taken(was, ret_waits)
+{
     if
     :: was != NONE ->
         settle(was, ret_waits);
@@ -141,12 +148,13 @@ in_process:
 #ifdef CLAIM_LATE
         :: left == to -> enqueue(to); left = NONE
 #else
-        :: atomic { left == to -> left = NONE } enqueue(to)
+        :: atomic { !locked && left == to -> left = NONE } enqueue(to)
 #endif
         :: to != self -> push(to, waits)
             if
             :: waits -> enqueue(to)
             :: !waits -> atomic {
+                    !locked;
                     if
                     :: left == to -> left = NONE; enqueue(to)
                     :: else
@@ -249,7 +257,19 @@ proctype monitor()
     bool waits;
     do
     :: stop -> break
-    :: atomic { left != NONE && !stop } settle_left(was, waits)
+    :: atomic { left != NONE && !stop }               /* copi_left_rescue */
+        locked = true;
+        was = left;
+#ifndef ERASE_LEFT
+        if
+        :: was != NONE -> left = NONE
+        :: else
+        fi;
+#else
+        left = NONE;
+#endif
+        locked = false;
+        settle_taken(was, waits)
     od
 }
 
@@ -279,5 +299,13 @@ init
         :: else -> break
         od;
         run scheduler(); run deputy(); run monitor(); run sender()
+    }
+    (_nr_pr == 1);
+    atomic {
+        i = 0;
+        do
+        :: i < PROCESSES -> assert(state[i] != RUNNING); i++    /* nobody is lost */
+        :: else -> break
+        od
     }
 }

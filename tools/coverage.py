@@ -10,7 +10,7 @@ directory (with --all, by file) and checks
   * that each line that is in tests/not_covered.txt was not, if the list does not say that it is
     run through sometimes.
 
-Status 1 if not; 2 if there is nothing to measure.
+Status 1 if not; 2 if there is nothing to measure, or an option that it does not know.
 
 What does not count: a branch that only an assertion would take (COP_ASSERT, COP_DEBUG, assert), for
 it is there not to be taken; and a function that src/ calls nowhere but in `if (COPI_HOSTILE ...)`, for
@@ -68,7 +68,8 @@ def measure(directory):
 
 def hostile_functions():
     """The names of the functions that are called nowhere but in `if (COPI_HOSTILE ...)`."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("src/**/*.[ch]")))
+    paths = sorted(ROOT.glob("src/**/*.[ch]"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     hostile = collections.Counter(HOSTILE_CALL.findall(text))
     # a call is indented, a declaration or a definition is not
     return [name for name, calls in hostile.items()
@@ -151,8 +152,11 @@ class Reasons:
         self.faults.append(f"{REASONS.name}:{number}: {what}")
 
     def read_line(self, number, line):
-        if line.startswith("| ") and self.name is not None:
-            self.listed[self.name][self.kind][line[2:].strip()].append(number)
+        if line.startswith("| "):
+            if self.name is None:
+                self.fault(number, "a line of no file")
+            else:
+                self.listed[self.name][self.kind][line[2:].strip()].append(number)
             self.unexplained = self.has_lines = True
         elif line[0].isspace():
             if not self.has_lines:
@@ -217,7 +221,8 @@ def check_reasons(files):
 def main():
     summary, details = __doc__.split("\n\n", 1)
     parser = argparse.ArgumentParser(description=summary.split(" - ", 1)[1], epilog=details,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     allow_abbrev=False)
     parser.add_argument("directory", metavar="DIRECTORY", type=pathlib.Path,
                         help="the build directory")
     parser.add_argument("--all", action="store_true", help="a table by file")

@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
 """coverage.py - what of src/ the tests have run through, and why not the rest.
 
-    tools/coverage.py DIRECTORY [--all]
-
 DIRECTORY is a build directory with -Db_coverage=true in which the tests have run; `make coverage`
-does both.  gcovr reads the counters.  Prints a table of lines and branches by directory (with --all, by
-file) and checks
+does both.  gcovr reads the counters in it, and no others.  Prints a table of lines and branches by
+directory (with --all, by file) and checks
 
   * that at least 95 % of the lines in src/ were run through;
-  * that each line that was not is in tests/not_covered.txt, with the reason.
+  * that each line that was not is in tests/not_covered.txt, with the reason;
+  * that each line that is in tests/not_covered.txt was not, if the list does not say that it is
+    run through sometimes.
 
-Status 1 if not.  A branch that only an assertion would take (COP_ASSERT, COP_DEBUG, assert) does not
-count: it is there not to be taken.
+Status 1 if not; 2 if there is nothing to measure, or an option that it does not know.
+
+What does not count: a branch that only an assertion would take (COP_ASSERT, COP_DEBUG, assert), for
+it is there not to be taken; and a function that src/ calls nowhere but in `if (COPI_HOSTILE ...)`, for
+no such build calls it (`make test-hostile` is for those).
 
 tests/not_covered.txt: a file's name in the first column; below it, behind `| `, lines of that file as
 they stand there, as often as they may be missing, and indented, behind the lines that it is for, the
-reason."""
+reason.  `[never]` or `[sometimes]`, alone on a line, is for all that follows up to the next of them."""
 
+import argparse
 import collections
 import json
 import pathlib
@@ -28,22 +32,72 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 REASONS = ROOT / "tests" / "not_covered.txt"
 LINES_PERCENT_MIN = 95.0
 ASSERTIONS = r".*\b(COP_ASSERT|COP_DEBUG|assert|FUZZ_CHECK)\b.*"
+HOSTILE_CALL = re.compile(r"\bif \(COPI_HOSTILE\b[^;{}]*\)\s*(\w+)\(")
+KINDS = ("never", "sometimes")
+
+
+def give_up(message):
+    print(f"coverage: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def source_of(name):
+    return (ROOT / name).read_text(encoding="utf-8").splitlines()
 
 
 def measure(directory):
-    """gcovr's report."""
+    """The lines of each file, as gcovr reports them."""
     command = ["gcovr", "--root", ROOT, "--object-directory", directory, "--filter", f"{ROOT}/src/",
                "--exclude-branches-by-pattern", ASSERTIONS, "--exclude-unreachable-branches",
-               "--json", "-"]
-    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, cwd=directory)
+               "--json", "-", directory]
+    try:
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, cwd=directory)
+    except FileNotFoundError:
+        give_up("there is no gcovr; COVERAGE=yes tools/setup.sh installs it")
     if done.returncode != 0:
-        sys.exit(f"coverage: gcovr failed:\n{done.stderr}")
-    files = json.loads(done.stdout)["files"]
-    if not files:
-        sys.exit(f"coverage: there are no counters in {directory}; have the tests run?")
-    return {file["file"]: file["lines"] for file in files}
+        give_up(f"gcovr failed:\n{done.stderr}")
+    files = {file["file"]: [line for line in file["lines"] if not line["gcovr/noncode"]]
+             for file in json.loads(done.stdout)["files"]}
+    if not any(line["count"] > 0 for lines in files.values() for line in lines):
+        give_up(f"there are no counters in {directory}; have the tests run?")
+    return files
 
+
+# ---- the hostile build's functions ---------------------------------------------------------------
+
+def hostile_functions():
+    """The names of the functions that are called nowhere but in `if (COPI_HOSTILE ...)`."""
+    paths = sorted(ROOT.glob("src/**/*.[ch]"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    hostile = collections.Counter(HOSTILE_CALL.findall(text))
+    # a call is indented, a declaration or a definition is not
+    return [name for name, calls in hostile.items()
+            if len(re.findall(rf"^[ \t].*?\b{name}\b", text, re.MULTILINE)) == calls]
+
+
+def lines_of_function(source, name):
+    """The numbers of the lines of its definition; none if it is not in this file."""
+    begin = None
+    for number, line in enumerate(source, 1):
+        if begin is None and re.match(rf"\S.*\b{name}\(", line):
+            begin = number
+        elif begin is not None and line.startswith("}"):
+            return range(begin, number + 1)
+        if begin is not None and line.endswith(";") and not line[0].isspace():
+            begin = None                       # a declaration
+    return range(0)
+
+
+def leave_out_hostile(files):
+    names = hostile_functions()
+    for file, lines in files.items():
+        source = source_of(file)
+        out = {number for name in names for number in lines_of_function(source, name)}
+        files[file] = [line for line in lines if line["line_number"] not in out]
+
+
+# ---- the table -----------------------------------------------------------------------------------
 
 class Count:
     """Lines and branches, and how many of them were taken."""
@@ -52,10 +106,9 @@ class Count:
         self.lines = self.run = self.branches = self.taken = 0
 
     def add(self, lines):
-        counted = [line for line in lines if not line["gcovr/noncode"]]
-        self.lines += len(counted)
-        self.run += sum(line["count"] > 0 for line in counted)
-        branches = [branch for line in counted for branch in line["branches"]]
+        self.lines += len(lines)
+        self.run += sum(line["count"] > 0 for line in lines)
+        branches = [branch for line in lines for branch in line["branches"]]
         self.branches += len(branches)
         self.taken += sum(branch["count"] > 0 for branch in branches)
 
@@ -78,59 +131,108 @@ def print_table(files, by_file):
     return total
 
 
-def read_reasons():
-    """By file how often each text is listed, and the faults of the list."""
-    listed, faults = collections.defaultdict(collections.Counter), []
-    name, waiting, explained = None, [], True
-    for number, line in enumerate(REASONS.read_text(encoding="utf-8").splitlines(), 1):
-        if line.startswith("#") or not line.strip():
-            continue
-        if line.startswith("| ") and name is not None:
-            if explained:
-                waiting = []
-            waiting.append(line[2:].strip())
-            listed[name][waiting[-1]] += 1
-            explained = False
-        elif line[0].isspace() and waiting:
-            explained = True
-        elif not line[0].isspace():
-            if not explained:
-                faults.append(f"{REASONS.name}:{number}: no reason for the lines above")
-            name, waiting, explained = line.strip(), [], True
-            if not (ROOT / name).exists():
-                faults.append(f"{REASONS.name}:{number}: there is no {name}")
+# ---- the reasons ---------------------------------------------------------------------------------
+
+class Reasons:
+    """The list: by file, the numbers of the lines in it at which each text stands, by kind."""
+
+    def __init__(self):
+        self.listed = collections.defaultdict(
+            lambda: {kind: collections.defaultdict(list) for kind in KINDS})
+        self.faults = []
+        self.kind = self.name = None
+        self.unexplained = self.has_lines = False
+        for number, line in enumerate(REASONS.read_text(encoding="utf-8").splitlines(), 1):
+            if line.strip() and not line.startswith("#"):
+                self.read_line(number, line)
+        if self.unexplained:
+            self.fault("the end", "no reason for the lines above")
+
+    def fault(self, number, what):
+        self.faults.append(f"{REASONS.name}:{number}: {what}")
+
+    def read_line(self, number, line):
+        if line.startswith("| "):
+            if self.name is None:
+                self.fault(number, "a line of no file")
+            else:
+                self.listed[self.name][self.kind][line[2:].strip()].append(number)
+            self.unexplained = self.has_lines = True
+        elif line[0].isspace():
+            if not self.has_lines:
+                self.fault(number, "a reason for nothing")
+            self.unexplained = False
         else:
-            faults.append(f"{REASONS.name}:{number}: a reason for nothing")
-    return listed, faults
+            if self.unexplained:
+                self.fault(number, "no reason for the lines above")
+            self.unexplained = self.has_lines = False
+            self.read_heading(number, line.strip())
+
+    def read_heading(self, number, text):
+        self.name = None
+        if text[0] == "[" and text[1:-1] in KINDS:
+            self.kind = text[1:-1]
+        elif self.kind is None:
+            self.fault(number, "neither [never] nor [sometimes] stands above")
+        elif not (ROOT / text).is_file():
+            self.fault(number, f"there is no {text}")
+        else:
+            self.name = text
+
+
+def check_file(name, lines, listed):
+    """How many of its lines that were not run through have a reason, and the faults."""
+    source = [line.strip() for line in source_of(name)]
+    faults = [f"{REASONS.name}:{number}: {name} has no line {text}" for kind in KINDS
+              for text, numbers in listed[kind].items() for number in numbers if text not in source]
+    left = {kind: {text: len(numbers) for text, numbers in listed[kind].items()} for kind in KINDS}
+    excused = 0
+    for line in lines:
+        text = source[line["line_number"] - 1]
+        if line["count"] > 0 or re.fullmatch(r"[{}]*;?", text):
+            continue
+        kind = next((kind for kind in KINDS if left[kind].get(text, 0) > 0), None)
+        if kind is None:
+            faults.append(f"{name}:{line['line_number']}: not run through: {text}")
+        else:
+            left[kind][text] -= 1
+            excused += 1
+    for text, count in left["never"].items():
+        if count > 0 and text in source:
+            numbers = listed["never"][text]
+            faults.append(f"{REASONS.name}:{numbers[-1]}: {name}: run through ({count} of "
+                          f"{len(numbers)} listed): {text}")
+    return excused, faults
 
 
 def check_reasons(files):
-    """What has no reason, and what has one and is not there any more."""
-    listed, faults = read_reasons()
-    excused = 0
+    """How many lines have a reason; what has none, and the reasons that are for nothing."""
+    reasons = Reasons()
+    excused, faults = 0, reasons.faults
+    faults += [f"{REASONS.name}: {name} was not measured" for name in reasons.listed
+               if name not in files]
     for name, lines in files.items():
-        source = [line.strip() for line in
-                  (ROOT / name).read_text(encoding="utf-8").splitlines()]
-        left = listed.get(name, collections.Counter())
-        faults += [f"{REASONS.name}: {name} has no line {text}" for text in left
-                   if text not in source]
-        for line in lines:
-            text = source[line["line_number"] - 1]
-            if line["gcovr/noncode"] or line["count"] > 0 or re.fullmatch(r"[{}]*;?", text):
-                continue
-            if left[text] > 0:
-                left[text] -= 1
-                excused += 1
-            else:
-                faults.append(f"{name}:{line['line_number']}: not run through: {text}")
+        excused_here, faults_here = check_file(name, lines, reasons.listed[name])
+        excused += excused_here
+        faults += faults_here
     return excused, faults
 
 
 def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    files = measure(pathlib.Path(sys.argv[1]).resolve())
-    total = print_table(files, "--all" in sys.argv[2:])
+    summary, details = __doc__.split("\n\n", 1)
+    parser = argparse.ArgumentParser(description=summary.split(" - ", 1)[1], epilog=details,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     allow_abbrev=False)
+    parser.add_argument("directory", metavar="DIRECTORY", type=pathlib.Path,
+                        help="the build directory")
+    parser.add_argument("--all", action="store_true", help="a table by file")
+    options = parser.parse_args()
+    if not (options.directory / "build.ninja").is_file():
+        parser.error(f"{options.directory} is no build directory")
+
+    files = measure(options.directory.resolve())
+    leave_out_hostile(files)
+    total = print_table(files, options.all)
     excused, faults = check_reasons(files)
     percent = 100 * total.run / total.lines
     if percent < LINES_PERCENT_MIN:

@@ -81,7 +81,7 @@ test-otp: ## random scenarios and signal histories, on Erlang/OTP and here: they
 sim: ## random trees in simulation: SEEDS of them, from SEED on; what fails is made short
 	@tools/setup.sh build $(SETUP)
 	@ninja -C build bin/sim
-	@build/bin/sim --seeds $(SEEDS) --first $(SEED)
+	@build/bin/sim --seeds '$(SEEDS)' --first '$(SEED)'
 
 mutations: ## each of tests/mutations/*.patch must be found by the simulation
 	@tools/setup.sh build $(SETUP)

@@ -84,7 +84,7 @@ sim: ## random trees in simulation: SEEDS of them, from SEED on; what fails is m
 	@build/bin/sim --seeds '$(SEEDS)' --first '$(SEED)'
 
 mutations: ## each of tests/mutations/*.patch must be found by the simulation
-	@tools/setup.sh build $(SETUP)
+	@MUTATIONS=yes tools/setup.sh build $(SETUP)
 	@tools/run_mutations.py build-mutations
 
 fuzz: build-fuzz ## libFuzzer with each harness of tests/fuzz, SECONDS (60) for each

@@ -81,14 +81,14 @@ test-otp: ## random scenarios and signal histories, on Erlang/OTP and here: they
 sim: ## random trees in simulation: SEEDS of them, from SEED on; what fails is made short
 	@tools/setup.sh build $(SETUP)
 	@ninja -C build bin/sim
-	@build/bin/sim --seeds $(SEEDS) --first $(SEED)
+	@build/bin/sim --seeds '$(SEEDS)' --first '$(SEED)'
 
 mutations: ## each of tests/mutations/*.patch must be found by the simulation
-	@tools/setup.sh build $(SETUP)
+	@MUTATIONS=yes tools/setup.sh build $(SETUP)
 	@tools/run_mutations.py build-mutations
 
 fuzz: build-fuzz ## libFuzzer with each harness of tests/fuzz, SECONDS (60) for each
-	@tools/fuzz.py build-fuzz --seconds $(SECONDS) $(FUZZ)
+	@tools/fuzz.py build-fuzz --seconds '$(SECONDS)' $(FUZZ)
 
 fuzz-corpus: build-fuzz ## keep what `make fuzz` has reached in tests/fuzz/corpus
 	@tools/fuzz.py build-fuzz --keep $(FUZZ)
@@ -152,7 +152,7 @@ soak-crashes: ## a million mixed crashes in a row, and what they left
 soak: ## a mixed load for SECONDS: how long calls took, what crashed, whether anything is left
 	@tools/setup.sh build $(SETUP)
 	@ninja -C build bin/soak
-	@build/bin/soak --seconds $(SECONDS)
+	@build/bin/soak --seconds '$(SECONDS)'
 
 tidy: all ## the checks of the house rules alone
 	@tools/run_tests.py build --suite house

@@ -10,7 +10,7 @@ its corpus, tests/fuzz/corpus/NAME, and with what was found interesting before, 
 
 Input that ends a harness otherwise than by its return, or takes too long, is kept as
 DIRECTORY/fuzz/found/NAME-HASH, made shorter as far as that is quickly done, and printed with what the
-harness said and the command that tries it again.  Status 1 then.
+harness said and the command that tries it again.  Status 1 then.  Ctrl-C ends it with status 130.
 
 --keep renews the corpus from both: what reaches most, a few KB of it."""
 
@@ -22,8 +22,10 @@ import pathlib
 import re
 import shutil
 import struct
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -37,12 +39,20 @@ KEPT_FILE_COSTS = 50         # bytes: few long files rather than many short ones
 INPUT_SECONDS = 20           # more for one input is a hang
 SHORTEN_SECONDS = 30
 SAID_LINES = 25
+LOOK_SECONDS = 0.2           # after Ctrl-C the harnesses end so soon
 USUAL = ["-entropic=0", "-rss_limit_mb=4000", f"-timeout={INPUT_SECONDS}", "-use_value_profile=0",
          "-print_final_stats=1", "-close_fd_mask=1", "-reload=0", "-len_control=0"]
 
 
 NOISE = re.compile(r"#\d+\s|INFO:|stat::|MS: |0x|\S*artifact_pre|=====")
 TROUBLE = re.compile(r"ERROR: |runtime error:|^fuzz: |^coppice: ")
+
+
+interrupted = threading.Event()      # by Ctrl-C; the harnesses are in sessions of their own
+
+
+class Interrupted(Exception):
+    """Of a harness, that was killed therefore."""
 
 
 class Harness:
@@ -65,13 +75,24 @@ class Harness:
         return {**kept, "FUZZ_INPUT": str(self.tried)}
 
     def run(self, arguments, log, limit=None):
-        with log.open("wb") as output:
-            try:
-                return subprocess.run([self.program, *arguments], check=False, stdout=output,
-                                      stderr=subprocess.STDOUT, env=self.environment(),
-                                      cwd=self.place.parent, timeout=limit).returncode
-            except subprocess.TimeoutExpired:
-                return -1
+        """Its status, -1 when it took too long."""
+        until = None if limit is None else time.monotonic() + limit
+        status = None
+        with log.open("wb") as output, \
+                subprocess.Popen([self.program, *arguments], stdout=output,
+                                 stderr=subprocess.STDOUT, env=self.environment(),
+                                 cwd=self.place.parent, start_new_session=True) as process:
+            while status is None and not interrupted.is_set():
+                try:
+                    status = process.wait(LOOK_SECONDS)
+                except subprocess.TimeoutExpired:
+                    if until is not None and time.monotonic() > until:
+                        break
+            if status is None:           # with what it has started: merging, it starts itself
+                os.killpg(process.pid, signal.SIGKILL)
+        if interrupted.is_set():
+            raise Interrupted
+        return -1 if status is None else status
 
     def seeds(self):
         more = [ROOT / RECORDED[self.name][0]] if self.name in RECORDED else []
@@ -122,10 +143,14 @@ def keep_found(harness):
     raw = harness.tried.read_bytes()
     size = struct.unpack_from("<Q", raw)[0]
     data = raw[8:8 + size]
-    again = fails(harness, data)
-    if again:
-        data = shorten(harness, data)
-        fails(harness, data)             # what is said is that of the short one
+    again = False
+    try:
+        again = fails(harness, data)
+        if again:
+            data = shorten(harness, data)
+            fails(harness, data)         # what is said is that of the short one
+    except Interrupted:
+        again = False                    # it is kept as it was found
     path = harness.found / f"{harness.name}-{hashlib.sha256(data).hexdigest()[:8]}"
     path.write_bytes(data)
     return path, again
@@ -215,27 +240,54 @@ def keep(harness):
     return len(chosen), True
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", type=pathlib.Path)
-    parser.add_argument("--seconds", type=int, default=60, help="for each harness")
+    parser.add_argument("--seconds", type=int, default=60, help="for each harness, 1 at least")
     parser.add_argument("--only", default="", help="these harnesses alone")
     parser.add_argument("--keep", action="store_true", help="renew the corpus")
     options = parser.parse_args()
-    programs = sorted(path for path in (options.directory / "tests" / "fuzz").glob("fuzz_*")
-                      if path.is_file() and os.access(path, os.X_OK))
-    harnesses = [Harness(options.directory.resolve(), path.resolve()) for path in programs]
-    wanted = [name for name in options.only.split(",") if name]
-    if wanted:
-        harnesses = [harness for harness in harnesses if harness.name in wanted]
-    if not harnesses:
-        sys.exit("fuzz: there is no such harness")
+    if options.seconds < 1:              # 0 is for ever to libFuzzer
+        parser.error("--seconds is 1 at least")
+    return options
+
+
+def find_harnesses(directory, wanted):
+    """All that were built in the directory, or those of these names."""
+    programs = {path.name.removeprefix("fuzz_"): path.resolve()
+                for path in sorted((directory / "tests" / "fuzz").glob("fuzz_*"))
+                if path.is_file() and os.access(path, os.X_OK)}
+    if not programs:
+        sys.exit(f"fuzz: there are no harnesses in {directory}; `make fuzz` builds them")
+    for name in wanted:
+        if name not in programs:
+            sys.exit(f"fuzz: there is no harness {name}, but {', '.join(programs)}")
+    return [Harness(directory.resolve(), path) for name, path in programs.items()
+            if not wanted or name in wanted]
+
+
+def interrupt(_signal, _frame):
+    interrupted.set()
+
+
+def main():
+    options = read_options()
+    harnesses = find_harnesses(options.directory,
+                               [name for name in options.only.split(",") if name])
     print(f"{len(harnesses)} harnesses, {options.seconds} s each" if not options.keep else
           f"the corpus of {len(harnesses)} harnesses", flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     work = keep if options.keep else lambda harness: fuzz(harness, options.seconds)
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        results = list(pool.map(work, harnesses))
+        try:
+            results = list(pool.map(work, harnesses))
+        except Interrupted:
+            interrupted.set()
+    if interrupted.is_set():
+        print("fuzz: interrupted", file=sys.stderr)
+        sys.exit(130)
     broken = sum(not well for _, well in results)
     if not options.keep:
         print(f"{sum(runs for runs, _ in results):,} inputs, {broken} found")

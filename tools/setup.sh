@@ -6,9 +6,9 @@
 #                                           Meson options; CC is honoured
 #
 # With COVERAGE set, gcovr is one of the packages: `make coverage`.  With MODELS set it is spin: `make
-# models`.  With OTP set it is Erlang/OTP: only `make test-otp` needs it.  With AARCH64 set it is the
-# compilers and libraries for AArch64, and qemu-user: `make test-aarch64`.  With PEERS set, those that
-# `make bench-peers` compares with.
+# models`.  With MUTATIONS set it is patch: `make mutations`.  With OTP set it is Erlang/OTP: only
+# `make test-otp` needs it.  With AARCH64 set it is the compilers and libraries for AArch64, and
+# qemu-user: `make test-aarch64`.  With PEERS set, those that `make bench-peers` compares with.
 #
 # Where it cannot install (not Debian, neither root nor sudo) it names what is missing and stops
 # with status 1.  With everything there it does nothing and needs no network.  What the build can do
@@ -32,6 +32,7 @@ END
     test -z "${COVERAGE:-}" || echo 'gcovr            command -v gcovr'
     test -z "${OTP:-}${PEERS:-}" || echo 'erlang-base      command -v erlc'
     test -z "${MODELS:-}" || echo 'spin             command -v spin'
+    test -z "${MUTATIONS:-}" || echo 'patch            command -v patch'
     test -z "${PEERS:-}" || cat <<'END'
 elixir           command -v elixirc
 golang-go        command -v go

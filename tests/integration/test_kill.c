@@ -383,18 +383,27 @@ START_TEST(a_child_that_loops_is_replaced_and_is_stopped_in_its_time)
 }
 END_TEST
 
-static const cop_child_spec unprobed[] = { COP_CHILD_SERVER(looper) };
+static cop_next loops_in_a_library(void *state, const cop_message *message)
+{
+    (void)state, (void)message;
+    sorts_for_ever();
+    return cop_noreply();
+}
+
+static const cop_gen_server sorter = { .name = "sorter", .handle_info = loops_in_a_library };
+static const cop_child_spec unprobed[] = { COP_CHILD_SERVER(sorter) };
 static const cop_supervisor hasty = { .name = "top", COP_CHILDREN(unprobed) };
 
-/* The kill takes longer than is left: the top falls too, while the child is not gone yet. */
+/* A kill respects the library for a while, which is longer than is left: the top falls too, while
+ * the child is not gone yet. */
 static void stops_in_a_hurry(void *argument)
 {
     (void)argument;
     cop_trap_exit(true);
     cop_supervisor_start_link(&hasty);
-    cop_pid stuck = cop_whereis("looper");
+    cop_pid stuck = cop_whereis("sorter");
     unsigned long before = counter;
-    cop_send("looper", cop_timeout_message, 0);
+    cop_send("sorter", cop_timeout_message, 0);
     while (counter == before) cop_sleep(1);
     cop_straggler *stragglers;
     size_t count;

@@ -38,8 +38,10 @@ RUNS = {
         ("NO_HEAVY_FENCE", False),
         ("RELAXED_UNLOCK", False),
         ("NO_WAIT", False),
-        ("BIAS_BEFORE_BUSY", False),
-        ("BUSY_WHILE_LOCKING", False),
+        ("NO_FULL_FENCE", False),
+        ("BUSY_WHILE_WAITING", False),
+        ("NO_MUTEX", False),
+        ("EARLY_UNLOCK", False),
     ],
     "park": [
         ("", True),
@@ -47,6 +49,8 @@ RUNS = {
         ("NO_HEAVY_FENCE", False),
         ("NO_TOKEN", False),
         ("NO_WATCHER", False),
+        ("DEEP_SLEEP", False),
+        ("NO_LAST_LOOK", False),
     ],
     "deputy": [
         ("", True),

@@ -63,10 +63,20 @@ typedef struct cop_mailbox_bound {
     enum cop_when_full when_full;
 } cop_mailbox_bound;
 
+/* The life of an alias; 0: a plain monitor, no alias. */
+enum cop_alias_mode {
+    COP_ALIAS_NONE = 0,
+    COP_ALIAS_EXPLICIT,          /* until cop_unalias */
+    COP_ALIAS_DEMONITOR,         /* until demonitor or the down message */
+    COP_ALIAS_REPLY,             /* until the first message through it; with a monitor,
+                                  * that message takes the monitor off too */
+    COP_ALIAS_ACK                /* the same, of messages of kind COP_REPLY alone */
+};
+
 typedef struct cop_spawn_options {
     bool link;             /* link it to the caller, atomically with its start */
     bool monitor;          /* monitor it, atomically; ret_ref gets the reference */
-    bool alias;            /* with monitor: the reference is an alias too (alias demonitor) */
+    enum cop_alias_mode alias;     /* with monitor: whether the reference is an alias too */
     cop_ref *ret_ref;      /* where monitor's reference goes */
     bool trap_exit;        /* start with trap_exit on */
     const char *label;     /* for reports; must outlive the process (a literal) */
@@ -196,15 +206,6 @@ int cop_link(cop_pid pid);
 void cop_unlink(cop_pid pid);
 
 /* ---- monitors and aliases -------------------------------------------------------------- */
-
-/* The life of an alias; 0: a plain monitor, no alias. */
-enum cop_alias_mode {
-    COP_ALIAS_NONE = 0,
-    COP_ALIAS_EXPLICIT,          /* until cop_unalias */
-    COP_ALIAS_DEMONITOR,         /* until demonitor or the down message */
-    COP_ALIAS_REPLY              /* until the first message through it; with a monitor,
-                                  * that message takes the monitor off too */
-};
 
 /* [process] Monitors a process, by pid or by name (resolved now): one
  * cop_down_message when it ends, with reason noproc if it is dead already or

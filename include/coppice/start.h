@@ -22,6 +22,7 @@ extern "C" {
  *   COP_EALREADY_STARTED pid has the name already
  *   COP_EFAILED          it failed to start; reason says why (OTP: {error, Reason})
  *   COP_ETIMEOUT         it was not ready in time and was killed
+ *   COP_EREPLY           its reply (cop_parent_alias) was another one than these; it was killed
  *   COP_ENOMEM, COP_EINVAL, COP_EOUTSIDE; of a via name COP_ENOPROC: its directory does not run */
 typedef struct cop_started {
     int error;

@@ -3,7 +3,7 @@
  * The starter spawns with a monitor whose reference is an alias too, and then waits for that
  * reference alone; the started process finds it with cop_parent_alias.  Three messages can come:
  *
- *     start_ack    it is ready              the monitor comes off, the start succeeds
+ *     start_ack    it is ready              the start succeeds; a reply, which ended the monitor
  *     start_nack   it won't run             wait until it is down, then the start fails
  *     down         it ended before either   the start fails
  *
@@ -12,7 +12,7 @@
  * and can be taken out.  A linked starter that does not trap exits has met its end by then,
  * because a process tells its links before its monitors.
  *
- * The alias ends with the monitor, so an answer after the starter's time-out goes nowhere.
+ * An answer after the starter's time-out goes nowhere.
  *
  * Whoever waits here may be killed meanwhile: the messages that it holds die with it, a reason
  * is given to cop_defer first. */
@@ -21,6 +21,8 @@
 
 #include <coppice/memory.h>
 #include <coppice/start.h>
+
+#include "clock.h"
 
 /* Declared by hand, not by COP_MESSAGE, so that their descriptors are this file's alone. */
 typedef struct start_ack { char cop_empty; } start_ack;
@@ -129,7 +131,7 @@ static cop_pid spawn(cop_function *function, const cop_start_options *options, c
     cop_spawn_options spawn = {
         .link = options->link,
         .monitor = true,
-        .alias = true,
+        .alias = COP_ALIAS_ACK,
         .ret_ref = ret_ref,
         .trap_exit = options->trap_exit,
         .label = options->label,
@@ -142,13 +144,15 @@ static cop_pid spawn(cop_function *function, const cop_start_options *options, c
     return cop_spawn_opt(function, options->argument, options->argument_size, &spawn);
 }
 
-/* Waits for the monitor's message; answers that come before it are too late. */
-static void await_down(cop_ref ref)
+/* Waits for the process's end; answers that come before it are too late.  A reply has taken the
+ * monitor off. */
+static void await_down(cop_pid pid, cop_ref ref)
 {
-    bool down = false;
-    while (!down) {
+    for (bool down = false; !down;) {
         cop_message *message = cop_take(&(cop_match){ .ref = ref }, COP_INFINITY);
         down = cop_is(message, cop_down_message);
+        if (message->kind == COP_REPLY)
+            ref = cop_monitor(pid);
         cop_message_free(message);
     }
 }
@@ -162,20 +166,21 @@ static void unlink_flush(cop_pid pid)
     cop_message_free(cop_take(&its_exit, 0));
 }
 
-/* The time is over.  Unlinked first, or the kill would strike the starter too. */
-static cop_started give_up(cop_pid pid, cop_ref ref)
+/* The time is over, or it has said what means nothing.  Unlinked first, or the kill would strike
+ * the starter too. */
+static cop_started give_up(cop_pid pid, cop_ref ref, int error)
 {
     cop_unlink(pid);
     cop_exit_process(pid, COP_KILL);
-    await_down(ref);
+    await_down(pid, ref);
     unlink_flush(pid);
-    return failed(COP_ETIMEOUT, COP_NO_PID);
+    return failed(error, COP_NO_PID);
 }
 
 static cop_started refused(cop_pid pid, cop_ref ref, cop_message *message)
 {
     const start_nack *nack = cop_expect(message, start_nack);
-    await_down(ref);
+    await_down(pid, ref);
     unlink_flush(pid);
     cop_started started = failed(nack->error, nack->pid);
     if (nack->result != NULL)
@@ -185,19 +190,23 @@ static cop_started refused(cop_pid pid, cop_ref ref, cop_message *message)
 }
 
 /* Of what comes by the reference, only these count: the process may send there what it likes. */
-static bool is_answer(const cop_message *message, void *unused)
+static bool is_answer(const cop_message *message)
 {
-    (void)unused;
-    return cop_is(message, start_ack) || cop_is(message, start_nack) ||
-           cop_is(message, cop_down_message);
+    return cop_is(message, start_nack) || cop_is(message, cop_down_message) ||
+           message->kind == COP_REPLY;
 }
 
 static cop_started await(cop_pid pid, cop_ref ref, int64_t timeout_ms)
 {
-    const cop_match answer = { .ref = ref, .accept = is_answer };
-    cop_message *message = cop_take(&answer, timeout_ms);
+    const cop_match by_ref = { .ref = ref };
+    const int64_t until_ns = timeout_ms < 0 ? 0 : copi_after_ms(timeout_ms);
+    cop_message *message = cop_take(&by_ref, timeout_ms);
+    while (message != NULL && !is_answer(message)) {
+        cop_message_free(message);
+        message = cop_take(&by_ref, timeout_ms < 0 ? COP_INFINITY : copi_ms_until(until_ns));
+    }
     if (message == NULL)
-        return give_up(pid, ref);
+        return give_up(pid, ref, COP_ETIMEOUT);
     if (cop_is(message, start_nack))
         return refused(pid, ref, message);
 
@@ -207,8 +216,8 @@ static cop_started await(cop_pid pid, cop_ref ref, int64_t timeout_ms)
         unlink_flush(pid);
         started = failed(COP_EFAILED, COP_NO_PID);
         started.reason = cop_reason_ref(down->reason);
-    } else {
-        cop_demonitor_flush(ref);
+    } else if (!cop_is(message, start_ack)) {
+        started = give_up(pid, cop_monitor(pid), COP_EREPLY);
     }
     cop_message_free(message);
     return started;
@@ -276,21 +285,21 @@ static void named_main(void *argument)
 }
 
 /* Sends what the starter waits for; nowhere if the process was not started but spawned. */
-static void answer_starter(cop_message *message)
+static void answer_starter(cop_message *message, enum cop_message_kind kind)
 {
     cop_ref starter = cop_parent_alias();
     if (starter.serial == 0) {
         cop_message_free(message);
         return;
     }
-    message->kind = COP_REPLY;
+    message->kind = (uint8_t)kind;
     message->ref = starter.serial;
     cop_send_message(cop_to_alias(starter), message);
 }
 
 void cop_init_ack(void)
 {
-    answer_starter(cop_new(start_ack, 0));
+    answer_starter(cop_new(start_ack, 0), COP_REPLY);
 }
 
 /* Without memory for what is to be said the process ends here, and neither reason may be in its
@@ -311,7 +320,7 @@ void cop_init_fail(int error, cop_pid pid, const cop_reason *result, const cop_r
     if (guard != NULL) cop_undefer(guard, false);
     ((start_nack *)cop_payload(nack))->result = guard != NULL ? result : cop_reason_ref(exit);
     cop_undefer(exit_guard, false);
-    answer_starter(nack);
+    answer_starter(nack, COP_INFO);
     cop_exit(exit);
 }
 

@@ -169,14 +169,14 @@ void copi_stdio_release(void)
  * and its sleep makes the system call return at once. */
 enum { EMPTY, TOKEN, PARKED };
 
-void copi_park(struct parker *parker, int64_t timeout_ns)
+bool copi_park(struct parker *parker, int64_t timeout_ns)
 {
     uint32_t expected = EMPTY;
     if (!atomic_compare_exchange_strong_explicit(&parker->state, &expected, PARKED,
                                                  memory_order_acquire, memory_order_acquire)) {
         COP_ASSERT(expected == TOKEN);
         atomic_exchange_explicit(&parker->state, EMPTY, memory_order_acquire);
-        return;
+        return true;
     }
     struct timespec limit = { .tv_sec = timeout_ns / 1000000000,
                               .tv_nsec = timeout_ns % 1000000000 };
@@ -187,7 +187,7 @@ void copi_park(struct parker *parker, int64_t timeout_ns)
             break;
     } while (timeout_ns < 0 &&
              atomic_load_explicit(&parker->state, memory_order_acquire) == PARKED);
-    atomic_exchange_explicit(&parker->state, EMPTY, memory_order_acquire);
+    return atomic_exchange_explicit(&parker->state, EMPTY, memory_order_acquire) == TOKEN;
 }
 
 void copi_unpark(struct parker *parker)

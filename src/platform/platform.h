@@ -70,7 +70,8 @@ struct parker {
     _Atomic uint32_t state;
 };
 
-void copi_park(struct parker *parker, int64_t timeout_ns);   /* < 0: no limit */
+/* Returns whether it was unparked; false: the time is over, or a signal came.  < 0: no limit. */
+bool copi_park(struct parker *parker, int64_t timeout_ns);
 void copi_unpark(struct parker *parker);
 
 /* In a loop that waits for another thread: the processor does something else meanwhile. */

@@ -3,14 +3,18 @@
  * For what one thread, the owner, uses all the time and others now and then (after Dice, Moir and
  * Scherer, Quickly Reacquirable Locks, 2003).  While the lock is biased the owner says `busy`,
  * looks whether somebody has taken the bias away, and is in.  Whoever else wants in takes the
- * mutex, takes the bias away, and waits until the owner is not busy.  From then on the owner takes
- * the mutex too, and having it takes its bias back.  So others pay for a fence (fence.h) only if
- * the owner was here since one of them was: an owner that stays away costs them but the mutex.
+ * mutex, takes the bias away with a heavy fence (fence.h), and waits until the owner is not busy.
+ * From then on the owner makes a full fence itself before it looks whether another is in (`taken`),
+ * so that those who come again soon pay no heavy one; it takes its bias back when it has been in
+ * COPI_BIASED_CALM times and nobody else was.
  *
- * Invariants: who is in is the owner with `busy` set and having seen `revoked` unset after that, or
- * has the mutex while `revoked` is set and has seen `busy` unset after setting it.  `revoked` is
- * written with the mutex alone.  The two words are the crosswise look of fence.h, so of owner and
- * other at least one sees the other's word, and they are not both in.
+ * Invariants: `revoked` and `taken` are written with the mutex.  Who is in is the owner with `busy`
+ * set, having seen after that `revoked` unset or, behind a full fence, `taken` unset; or has the
+ * mutex, while `revoked` and `taken` are set, and has seen `busy` unset after setting them.  While
+ * the lock is biased `busy` and `revoked` are the crosswise look of fence.h, afterwards `busy` and
+ * `taken` are one with full fences on both sides; so of owner and other at least one sees the
+ * other's word, and they are not both in.  The one who takes the bias away waits for an owner that
+ * has not seen that; and nobody relies on the owner having seen it before.
  *
  * Threads: `owner_` functions are for the owner's thread, the others for all others.  The owner
  * changes never, or while no thread uses the lock.  Not recursive. */
@@ -20,12 +24,19 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "../base/hostile.h"
 #include "../platform/fence.h"
+
+/* So many full fences cost about as much as a heavy one. */
+enum { COPI_BIASED_CALM = COPI_LIMIT(500, 2) };
 
 struct biased_lock {
     _Atomic bool busy;           /* the owner's */
     _Atomic bool revoked;
+    _Atomic bool taken;          /* another is in, or about to be */
+    uint16_t calm;               /* the owner's visits since another was in; in the lock */
     pthread_mutex_t mutex;
 };
 

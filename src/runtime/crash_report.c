@@ -195,9 +195,10 @@ static size_t room_for(const struct facts *facts)
 
 static struct report *report_new(const struct facts *facts)
 {
-    struct report *report = calloc(1, sizeof *report + room_for(facts));
+    struct report *report = malloc(sizeof *report + room_for(facts));
     if (report == NULL)
         return NULL;
+    report->report = (cop_crash_report){ 0 };
     char *room = report->text;
     atomic_init(&report->references, 1);
     report->report.name = facts->named ? append(&room, facts->name) : NULL;

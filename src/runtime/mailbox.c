@@ -382,18 +382,17 @@ __attribute__((noinline)) static bool receive_until(struct process *process,
 {
     copi_mailbox_drain(process);
     struct signal **cursor = search(process, match, start(process, match));
-    bool only = false;
-    while (*cursor == NULL && !only) {
-        if (deadline != COPI_NEVER && copi_now() >= deadline)
-            break;
+    bool over = deadline == COPI_AT_ONCE;
+    while (*cursor == NULL && !over) {
         wait_until(process, deadline);
-        only = process->mailbox == NULL && take_only(process, match, ret_held, own);
-        if (!only)
-            cursor = search(process, match, look_on(process, match, cursor));
+        if (process->mailbox == NULL && take_only(process, match, ret_held, own)) {
+            copi_timer_disarm(&process->timer);
+            return true;
+        }
+        cursor = search(process, match, look_on(process, match, cursor));
+        over = *cursor == NULL && deadline != COPI_NEVER && copi_now() >= deadline;
     }
     copi_timer_disarm(&process->timer);
-    if (only)
-        return true;
     note_search(process, match, cursor);
     if (*cursor == NULL)
         return false;

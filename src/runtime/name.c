@@ -129,10 +129,12 @@ bool cop_name_of(cop_pid pid, char *buffer, size_t size)
     bool has = false;
     if (size > 0)
         buffer[0] = '\0';
+    struct process *process = copi_process_alive(pid);
+    if (process == NULL || name_of(process) == NULL)
+        return false;                   /* most have none */
     copi_enter(copi_scheduler);
     pthread_rwlock_rdlock(&names.lock);
-    struct process *process = copi_process_alive(pid);
-    struct name *name = process == NULL ? NULL : name_of(process);
+    struct name *name = name_of(process);
     if (name != NULL && cop_pid_equal(name->pid, pid)) {
         snprintf(buffer, size, "%s", name->text);
         has = true;

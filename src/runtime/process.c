@@ -2,7 +2,6 @@
 #include "process.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <coppice/log.h>
@@ -17,6 +16,7 @@
 #include "message.h"
 #include "name.h"
 #include "node.h"
+#include "reason.h"
 #include "relation.h"
 #include "sim.h"
 #include "table.h"
@@ -149,9 +149,8 @@ static cop_pid spawn(cop_function *function, const void *argument, size_t size,
     if (options->link)
         copi_link_born(self, process);
     if (options->monitor) {
-        enum cop_alias_mode alias = options->alias ? COP_ALIAS_DEMONITOR : COP_ALIAS_NONE;
-        cop_ref ref = copi_monitor_born(self, process, alias);
-        if (options->alias)
+        cop_ref ref = copi_monitor_born(self, process, options->alias);
+        if (options->alias != COP_ALIAS_NONE)
             process->parent_alias = ref.serial;
     }
     check_stopping(process);
@@ -273,12 +272,11 @@ void cop_exit(const cop_reason *reason)
 
 void cop_raise(const char *format, ...)
 {
-    char text[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    const cop_reason *reason = copi_reason_error_of(format, arguments);
     va_end(arguments);
-    copi_exit(cop_reason_error("%s", text));
+    copi_exit(reason);
 }
 
 void cop_exit_process(cop_pid pid, const cop_reason *reason)

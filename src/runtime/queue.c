@@ -16,6 +16,9 @@ enum { SPINS = COPI_LIMIT(200, 1), PAUSES = COPI_LIMIT(8, 1) };
 
 enum { WATCH_NS = 5000000, WATCH_MS = 5, STANDSTILL_BYTES = 96 };
 
+/* A turn that is long; a wait for turns that is. */
+enum { LONG_TURN_NS = COPI_LIMIT(50000, 0), BACKLOG_NS = COPI_LIMIT(200000, 0) };
+
 /* ---- waking ---------------------------------------------------------------------------- */
 
 /* No signal is there, but something else that the process looks at.  One that runs is left a mark,
@@ -42,11 +45,12 @@ void copi_wake(struct process *process)
     }
 }
 
-static void wake_one_idle(void)
+static void wake_one_idle(bool snoozing_too)
 {
     for (int i = 0; i < copi_node.schedulers; i++) {
         struct scheduler *scheduler = &copi_node.scheduler[i];
-        if (atomic_load(&scheduler->parked)) {
+        if (atomic_load(&scheduler->parked) &&
+            (snoozing_too || !atomic_load(&scheduler->snoozes))) {
             copi_unpark(&scheduler->parker);
             return;
         }
@@ -63,7 +67,7 @@ static void wake_somebody(struct scheduler *home, struct scheduler *self, uint32
         copi_unpark(&home->parker);
     else if (atomic_load(&copi_node.idle) > 0 &&
              (length > 1 || atomic_load(&copi_node.watchers) == 0))
-        wake_one_idle();
+        wake_one_idle(false);
 }
 
 void copi_enqueue_elsewhere(struct process *process)
@@ -99,15 +103,48 @@ static struct process *steal_from(struct scheduler *thief, struct run_queue *que
     return count == 0 ? NULL : stolen[0];
 }
 
-/* Whether there is something to take: two or more, or one whose scheduler has not moved since
- * this one last watched. */
-static bool worth_stealing(struct scheduler *thief, struct scheduler *victim, bool watching)
+/* Begins to watch how fast the others get on. */
+static void look_out(struct scheduler *scheduler)
 {
-    uint32_t length = copi_run_queue_length(&victim->queue);
-    return length > 1 ||
-           (watching && length == 1 &&
-            atomic_load_explicit(&victim->ticks, memory_order_relaxed) ==
-                thief->steal_ticks[victim->index]);
+    for (int i = 0; i < copi_node.all; i++)
+        scheduler->lookout.ticks[i] =
+            atomic_load_explicit(&copi_node.scheduler[i].ticks, memory_order_relaxed);
+    scheduler->lookout.since_ns = copi_now();
+    scheduler->lookout.tempted = scheduler->lookout.in_vain = scheduler->lookout.rested = false;
+}
+
+/* Whether to move half of those who wait at the victim: a single one if its scheduler is in a long
+ * turn, several also if it would take them long to have theirs, or have been waiting all the time.
+ * Where turns are short it costs more to fetch a process and its data from another processor's
+ * cache than to wait. */
+static bool worth_stealing(struct scheduler *thief, struct scheduler *victim)
+{
+    int64_t length = copi_run_queue_length(&victim->queue);
+    if (length == 0)
+        return false;
+    int64_t watched_ns = copi_now() - thief->lookout.since_ns;
+    int64_t turns = (int64_t)(atomic_load_explicit(&victim->ticks, memory_order_relaxed) -
+                              thief->lookout.ticks[victim->index]);
+    bool worth = turns == 0 ? watched_ns >= LONG_TURN_NS
+                            : length > 1 && (watched_ns >= WATCH_NS ||
+                                             length * watched_ns / turns >= BACKLOG_NS);
+    thief->lookout.tempted |= length > 1 && !worth;
+    return worth;
+}
+
+/* Looks around for one to steal from. */
+static bool find_victim(struct scheduler *thief)
+{
+    int others = copi_node.all;
+    int first = (int)copi_random_below(&thief->random, (uint64_t)others);
+    for (int i = 0; i < others; i++) {
+        struct scheduler *victim = &copi_node.scheduler[(first + i) % others];
+        if (victim != thief && worth_stealing(thief, victim)) {
+            thief->lookout.victim = victim;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* One less is idle, and it was perhaps the watcher, or has taken but one of several: while
@@ -115,22 +152,7 @@ static bool worth_stealing(struct scheduler *thief, struct scheduler *victim, bo
 static void replace_watcher(void)
 {
     if (atomic_load(&copi_node.idle) > 0 && atomic_load(&copi_node.watchers) == 0)
-        wake_one_idle();
-}
-
-static struct process *steal(struct scheduler *scheduler, bool watching)
-{
-    int others = copi_node.all;
-    int first = (int)copi_random_below(&scheduler->random, (uint64_t)others);
-    for (int i = 0; i < others; i++) {
-        struct scheduler *victim = &copi_node.scheduler[(first + i) % others];
-        if (victim == scheduler || !worth_stealing(scheduler, victim, watching))
-            continue;
-        struct process *process = steal_from(scheduler, &victim->queue);
-        if (process != NULL)
-            return process;
-    }
-    return NULL;
+        wake_one_idle(true);
 }
 
 struct process *copi_queue_drawn(struct scheduler *scheduler)
@@ -143,9 +165,11 @@ struct process *copi_queue_drawn(struct scheduler *scheduler)
 struct process *copi_queue_next(struct scheduler *scheduler)
 {
     struct process *process = copi_queue_own(scheduler);
-    if (process == NULL && copi_node.schedulers > 1) {
-        process = steal(scheduler, scheduler->watched);
-        scheduler->watched = false;
+    struct scheduler *victim = scheduler->lookout.victim;
+    scheduler->lookout.victim = NULL;
+    if (process == NULL && victim != NULL) {
+        process = steal_from(scheduler, &victim->queue);
+        scheduler->lookout.in_vain = process == NULL;
     }
     if (process != NULL && scheduler->was_idle) {
         scheduler->was_idle = false;
@@ -156,12 +180,17 @@ struct process *copi_queue_next(struct scheduler *scheduler)
 
 /* ---- idling ---------------------------------------------------------------------------- */
 
-static bool work_in_sight(struct scheduler *scheduler)
+/* Something to run, or an end of it. */
+static bool is_wanted(struct scheduler *scheduler)
 {
-    if (!atomic_load(&copi_node.running) || copi_run_queue_length(&scheduler->queue) > 0)
-        return true;
+    return !atomic_load(&copi_node.running) || copi_run_queue_length(&scheduler->queue) > 0;
+}
+
+/* Whether somewhere there are several, which are to be looked at. */
+static bool several_wait(struct scheduler *scheduler)
+{
     for (int i = 0; i < copi_node.all; i++)
-        if (i != scheduler->index && worth_stealing(scheduler, &copi_node.scheduler[i], false))
+        if (i != scheduler->index && copi_run_queue_length(&copi_node.scheduler[i].queue) > 1)
             return true;
     return false;
 }
@@ -181,16 +210,11 @@ static int64_t time_to_sleep(struct scheduler *scheduler, bool watching)
 }
 
 /* Becomes the watcher if others work and nobody watches. */
-static bool try_to_watch(struct scheduler *scheduler)
+static bool try_to_watch(void)
 {
     int none = 0;
-    if (atomic_load(&copi_node.idle) == copi_node.schedulers ||
-        !atomic_compare_exchange_strong(&copi_node.watchers, &none, 1))
-        return false;
-    for (int i = 0; i < copi_node.all; i++)
-        scheduler->steal_ticks[i] =
-            atomic_load_explicit(&copi_node.scheduler[i].ticks, memory_order_relaxed);
-    return true;
+    return atomic_load(&copi_node.idle) < copi_node.schedulers &&
+           atomic_compare_exchange_strong(&copi_node.watchers, &none, 1);
 }
 
 /* Whether work came in sight within a little while: a wake-up costs more than that. */
@@ -198,28 +222,34 @@ static bool spin(struct scheduler *scheduler)
 {
     for (int i = 0; i < SPINS; i++) {
         for (int j = 0; j < PAUSES; j++) copi_pause();
-        if (work_in_sight(scheduler))
+        if (is_wanted(scheduler) || find_victim(scheduler))
             return true;
     }
     return false;
 }
 
+/* One that was tempted in vain snoozes: it is not woken for such again before its time is over. */
 static void park(struct scheduler *scheduler)
 {
+    bool snoozes = scheduler->lookout.tempted;
     atomic_fetch_add(&copi_node.idle, 1);
+    atomic_store(&scheduler->snoozes, snoozes);
     atomic_store(&scheduler->parked, true);
-    bool watching = try_to_watch(scheduler);
+    bool watching = try_to_watch();
     if (copi_node.schedulers > 1)
         copi_fence_heavy();         /* who posts to a single one makes a full fence itself */
-    if (!work_in_sight(scheduler))
-        copi_park(&scheduler->parker, time_to_sleep(scheduler, watching));
+    bool woken = is_wanted(scheduler) || (!snoozes && several_wait(scheduler)) ||
+                 copi_park(&scheduler->parker, time_to_sleep(scheduler, watching || snoozes));
     atomic_store(&scheduler->parked, false);
     atomic_fetch_sub(&copi_node.idle, 1);
     copi_monitor_wake();
     if (watching)
         atomic_fetch_sub(&copi_node.watchers, 1);
-    scheduler->watched = watching;
     scheduler->was_idle = true;
+    scheduler->lookout.rested = !woken && (watching || snoozes);
+    scheduler->lookout.tempted = false;
+    if (scheduler->lookout.rested)
+        find_victim(scheduler);
 }
 
 /* ---- standing in ----------------------------------------------------------------------- */
@@ -367,7 +397,13 @@ void copi_scheduler_idle(struct scheduler *scheduler)
         }
         tell_standstill(scheduler);
     }
-    if (copi_node.spins && !scheduler->watched && spin(scheduler))
+    struct lookout *lookout = &scheduler->lookout;
+    if (lookout->victim != NULL)
+        return;                         /* found at the end of its rest */
+    bool rested = lookout->rested, in_vain = lookout->in_vain;
+    look_out(scheduler);
+    lookout->tempted = in_vain;
+    if (!in_vain && (copi_node.spins && !rested ? spin(scheduler) : find_victim(scheduler)))
         return;
     park(scheduler);
 }

@@ -7,11 +7,17 @@
  * No wake-up is lost: the one that enqueues writes the queue's length and then reads
  * `parked` and `idle`; the one that parks writes those and then reads the lengths.  Between the two
  * stands a fence, light for the one and heavy for the other (fence.h), or the compare-and-swap of
- * one that enqueues elsewhere; so at least one sees the other's write.  A single process in the
- * queue of a busy scheduler is left to it (a ping-pong would wander for nothing); but while any
- * scheduler works, one of the idle ones, the watcher, looks again every WATCH_NS and takes
- * it if that scheduler is still in the same turn.  Who finds work after having been idle wakes
- * another idle one if nobody watches any more, which then becomes the watcher. */
+ * one that enqueues elsewhere; so at least one sees the other's write.
+ *
+ * To fetch a process and its data from another processor's cache takes longer than many a turn, so
+ * a queue is left to its scheduler as long as that gets on with it.  An idle one looks out: it
+ * compares the queues with the turns that were begun meanwhile, and steals where it would take
+ * those who wait long to have theirs, or where the scheduler is in a long turn, or where several
+ * have been waiting each time for WATCH_NS.  If it parks though several waited somewhere, it
+ * snoozes: it is not woken for such again, and looks after WATCH_NS.  While any scheduler works one
+ * of the idle ones, the watcher, looks again every WATCH_NS too, so that a single process behind a
+ * long turn does not wait for ever.  Who finds work after having been idle wakes another idle one
+ * if nobody watches any more, which then becomes the watcher. */
 #ifndef COPI_QUEUE_H
 #define COPI_QUEUE_H
 

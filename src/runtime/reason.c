@@ -70,21 +70,31 @@ const cop_reason *cop_reason_atom(const char *name)
     return reason;
 }
 
-const cop_reason *cop_reason_error(const char *format, ...)
+/* Most texts fit into the first buffer and are made once. */
+const cop_reason *copi_reason_error_of(const char *format, va_list arguments)
 {
-    va_list arguments, again;
-    va_start(arguments, format);
+    char first[256], *text;
+    va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    char *text;
     cop_reason *reason = NULL;
+    int length = vsnprintf(first, sizeof first, format, arguments);
     if (length >= 0)
         reason = reason_new(COP_REASON_ERROR, (size_t)length + 1, &text);
-    if (reason != NULL)
+    if (reason != NULL && (size_t)length < sizeof first)
+        memcpy(text, first, (size_t)length + 1);
+    else if (reason != NULL)
         vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
     return reason != NULL ? reason : &copi_reason_enomem;
+}
+
+const cop_reason *cop_reason_error(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const cop_reason *reason = copi_reason_error_of(format, arguments);
+    va_end(arguments);
+    return reason;
 }
 
 const cop_reason *cop_reason_tuple(const char *atom, const cop_reason *cause)

@@ -2,12 +2,17 @@
 #ifndef COPI_REASON_H
 #define COPI_REASON_H
 
+#include <stdarg.h>
+
 #include <coppice/reason.h>
 
 #include "../base/text.h"
 
 /* A reason from a crash; the assertion's text is copied. */
 const cop_reason *copi_reason_crash(const cop_crash *crash);
+
+/* cop_reason_error. */
+const cop_reason *copi_reason_error_of(const char *format, va_list arguments);
 
 /* What stands before the reason's text when it is printed: "crash:", "error:" or nothing. */
 const char *copi_reason_prefix(const cop_reason *reason);

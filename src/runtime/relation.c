@@ -202,10 +202,16 @@ void copi_request_dead(const struct signal *signal)
                      copi_signal_new(SIGNAL_DOWN, dead, signal->message.ref, COP_NOPROC));
 }
 
-bool copi_alias_ends_monitor(struct process *process, cop_pid owner, uint64_t serial)
+/* Whether the message through the alias is the last one. */
+static bool is_used_up(uint8_t mode, const cop_message *message)
 {
-    struct relation *watcher = watcher_find(process, owner, serial);
-    if (watcher == NULL || watcher->alias != COP_ALIAS_REPLY)
+    return mode == COP_ALIAS_REPLY || (mode == COP_ALIAS_ACK && message->kind == COP_REPLY);
+}
+
+bool copi_alias_ends_monitor(struct process *process, cop_pid owner, const struct signal *signal)
+{
+    struct relation *watcher = watcher_find(process, owner, signal->alias);
+    if (watcher == NULL || !is_used_up(watcher->alias, &signal->message))
         return false;
     copi_relation_remove(process, watcher);
     return true;
@@ -294,7 +300,8 @@ bool cop_demonitor(cop_ref ref)
         cop_pid target = monitor->other;
         monitor_off(self, monitor);
         copi_signal_send(target, copi_signal_new(SIGNAL_DEMONITOR, ref.owner, ref.serial, NULL));
-    } else if (alias != NULL && alias->alias == COP_ALIAS_DEMONITOR) {
+    } else if (alias != NULL &&
+               (alias->alias == COP_ALIAS_DEMONITOR || alias->alias == COP_ALIAS_ACK)) {
         copi_relation_remove(self, alias);   /* of a monitor of oneself */
     }
     copi_leave(copi_scheduler);
@@ -360,7 +367,7 @@ bool copi_alias_accepts(struct process *process, struct signal *signal)
         signal->flags &= (uint16_t)~SIGNAL_ENDS_MONITOR;      /* once, if it is asked again */
         return false;
     }
-    if (relation->alias == COP_ALIAS_REPLY)
+    if (is_used_up(relation->alias, &signal->message))
         alias_off(process, relation, ends);
     return true;
 }

@@ -112,7 +112,7 @@ void copi_request_monitors(struct process *process, const struct signal *signal)
 void copi_request_dead(const struct signal *signal);
 /* Before a message is sent through an alias: whether it ends the monitor that the alias is part of,
  * because the process is the monitored one.  Its side is dropped then. */
-bool copi_alias_ends_monitor(struct process *process, cop_pid owner, uint64_t serial);
+bool copi_alias_ends_monitor(struct process *process, cop_pid owner, const struct signal *signal);
 
 /* Atomic with a spawn, before the child runs. */
 void copi_link_born(struct process *parent, struct process *child);

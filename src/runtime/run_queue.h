@@ -23,7 +23,7 @@ enum { COPI_STEAL_MAX = COPI_LIMIT(32, 1) };
 struct run_queue {
     struct biased_lock lock;
     struct process *head, *tail;
-    _Atomic uint32_t length;
+    _Alignas(64) _Atomic uint32_t length; /* on a line of their own: idle schedulers look there */
     _Atomic(struct process *) inbox;      /* newest first */
 };
 

@@ -49,6 +49,16 @@ struct life_counts {
     _Atomic size_t born, ended, gone;
 };
 
+/* What an idle scheduler sees of the others. */
+struct lookout {
+    int64_t since_ns;
+    uint64_t ticks[2 * COPI_SCHEDULERS_MAX];     /* theirs at that time */
+    struct scheduler *victim;         /* to be stolen from next, or NULL */
+    bool tempted;                     /* saw several waiting that it was not worth to steal */
+    bool in_vain;                     /* there was none that may be stolen */
+    bool rested;                      /* has slept its time */
+};
+
 struct scheduler {
     /* -- the owner's -- */
     int index;
@@ -74,8 +84,7 @@ struct scheduler {
     struct fault_thread fault_thread;
     sigset_t mask;                    /* its thread's, outside of signal handlers */
     struct crash_record hog;          /* where its turn was when the monitor looked */
-    uint64_t steal_ticks[2 * COPI_SCHEDULERS_MAX];   /* the others' ticks when it began to watch */
-    bool watched;                     /* has just watched */
+    struct lookout lookout;           /* queue.c's, like the next one */
     bool was_idle;                    /* has run nothing since it was parked */
     struct process *free_slots;       /* table.c's */
     uint32_t free_count;
@@ -85,6 +94,7 @@ struct scheduler {
     struct run_queue queue;
     struct parker parker;
     _Atomic bool parked;
+    _Atomic bool snoozes;             /* parked, not to be woken to look at several that wait */
     _Atomic uint64_t ticks;           /* processes run so far */
     struct life_counts lives;         /* table.c's */
     _Atomic(struct process *) left;   /* waits, and nobody else knows it yet; scheduler.c */

@@ -201,7 +201,7 @@ static void mark_end_of_monitor(struct scheduler *scheduler, struct signal *sign
     if (self == NULL || self->relations.count == 0)
         return;
     copi_enter(scheduler);
-    if (copi_alias_ends_monitor(self, to.pid, to.alias))
+    if (copi_alias_ends_monitor(self, to.pid, signal))
         signal->flags |= SIGNAL_ENDS_MONITOR;
     copi_leave(scheduler);
 }

@@ -412,7 +412,7 @@ int64_t copi_deadline(int64_t timeout_ms)
     int64_t now = timeout_ms > 0 ? copi_now() : 0;
     if (timeout_ms < 0 || timeout_ms > (COPI_NEVER - now) / 1000000)
         return COPI_NEVER;
-    return timeout_ms == 0 ? INT64_MIN : now + timeout_ms * 1000000;
+    return timeout_ms == 0 ? COPI_AT_ONCE : now + timeout_ms * 1000000;
 }
 
 size_t copi_timer_count(void)

@@ -223,8 +223,8 @@ START_TEST(a_server_is_registered_under_its_name_or_the_one_given_at_the_start)
 {
     expect_story(story_of_names, "second: already_started, reason none\n"
                                  "other: ok, reason none\n"
-                                 "cast: stop\n" "report: another had tell: told_to\n"
                                  "cast: stop\n" "report: alone had tell: told_to\n"
+                                 "cast: stop\n" "report: another had tell: told_to\n"
                                  "first ended: told_to\n"
                                  "other ended: told_to\n"
                                  "third: ok, reason none\n");

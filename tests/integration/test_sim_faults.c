@@ -75,8 +75,8 @@ static cop_next begins(void *state, const void *argument)
 {
     (void)argument;
     cop_trap_exit(true);                    /* so that terminate is called */
+    cop_defer(give_back, &held);            /* which may be struck */
     held++;
-    cop_defer(give_back, &held);
     *(char **)state = cop_strdup("state");
     return cop_ok();
 }

@@ -146,8 +146,9 @@ static void asks_its_child(void *argument)
 {
     (void)argument;
     cop_ref ref;
-    cop_spawn_opt(answers_its_parent, NULL, 0,
-                  &(cop_spawn_options){ .monitor = true, .alias = true, .ret_ref = &ref });
+    const cop_spawn_options watched = {
+        .monitor = true, .alias = COP_ALIAS_DEMONITOR, .ret_ref = &ref };
+    cop_spawn_opt(answers_its_parent, NULL, 0, &watched);
     trace("answer %d", cop_receive_type(note, COP_INFINITY)->n);
     ck_assert(cop_demonitor(ref));
     cop_sleep(20);
@@ -158,6 +159,46 @@ START_TEST(a_child_answers_through_the_alias_of_the_monitor_it_was_spawned_with)
 {
     expect_story(asks_its_child, "answer 1\n"
                                  "messages left: 0\n");
+}
+END_TEST
+
+static void say(int n, enum cop_message_kind kind)
+{
+    cop_message *message = cop_new(note, .n = n);
+    message->kind = (uint8_t)kind;
+    message->ref = cop_parent_alias().serial;
+    cop_send_message(cop_to(cop_parent_alias()), message);
+}
+
+static void replies_second(void *argument)
+{
+    (void)argument;
+    say(1, COP_INFO);
+    cop_sleep(10);
+    say(2, COP_REPLY);
+    say(3, COP_REPLY);
+}
+
+static void waits_for_a_reply(void *argument)
+{
+    (void)argument;
+    cop_ref ref;
+    const cop_spawn_options watched = { .monitor = true, .alias = COP_ALIAS_ACK, .ret_ref = &ref };
+    cop_spawn_opt(replies_second, NULL, 0, &watched);
+    for (int i = 0; i < 2; i++) {
+        const cop_message *answer = cop_receive_match(&(cop_match){ .ref = ref }, COP_INFINITY);
+        int n = cop_expect(answer, note)->n;
+        trace("message %d, monitor on: %d", n, cop_is_monitoring(ref));
+    }
+    cop_sleep(20);
+    trace("messages left: %zu", cop_mailbox_length());
+}
+
+START_TEST(an_alias_for_an_acknowledgement_ends_with_a_reply_and_so_does_its_monitor)
+{
+    expect_story(waits_for_a_reply, "message 1, monitor on: 1\n"
+                                    "message 2, monitor on: 0\n"
+                                    "messages left: 0\n");
 }
 END_TEST
 
@@ -355,6 +396,8 @@ static Suite *spawn_suite(void)
     tcase_add_test(tests, what_cannot_be_read_or_written_is_the_spawners_crash);
     tcase_add_test(tests, a_process_knows_who_spawned_it);
     tcase_add_test(tests, a_child_answers_through_the_alias_of_the_monitor_it_was_spawned_with);
+    tcase_add_test(tests,
+                   an_alias_for_an_acknowledgement_ends_with_a_reply_and_so_does_its_monitor);
     tcase_add_test(tests, options_hold_from_the_first_step_on);
     tcase_add_test(tests, a_process_has_the_stack_that_it_was_given);
     tcase_add_test(tests, without_a_function_or_a_node_nothing_is_spawned);

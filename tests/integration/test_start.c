@@ -414,6 +414,49 @@ START_TEST(a_start_that_takes_too_long_kills_the_process_and_gets_no_late_answer
 }
 END_TEST
 
+/* The alias is there for what the starter waits for; the process may use it for more. */
+static void says(int n, enum cop_message_kind kind)
+{
+    cop_message *message = cop_new(note, .n = n);
+    message->kind = (uint8_t)kind;
+    message->ref = cop_parent_alias().serial;
+    cop_send_message(cop_to(cop_parent_alias()), message);
+}
+
+static void talks_first(void *argument)
+{
+    cop_defer(trace_released, "its memory");
+    cop_send(cop_parent_alias(), note, .n = 1);
+    says(2, *(const enum cop_message_kind *)argument);
+    cop_init_ack();
+    cop_receive_type(go, COP_INFINITY);
+}
+
+static void starts_those_who_talk(void *argument)
+{
+    (void)argument;
+    static const enum cop_message_kind kinds[] = { COP_INFO, COP_REPLY, COP_REPLY };
+    for (int i = 0; i < 3; i++) {
+        cop_started started = cop_start(talks_first, &(cop_start_options){
+            .argument = &kinds[i], .name = "talker", .link = i == 2 });
+        trace("%s, note %d", cop_error_name(started.error), cop_receive_type(note, 0)->n);
+        if (started.error == COP_OK) {
+            cop_ref end = cop_monitor(started.pid);
+            cop_send(started.pid, go);
+            cop_message_free(cop_take(&(cop_match){ .ref = end }, COP_INFINITY));
+        }
+        expect_no_trace_of_it("talker");
+    }
+}
+
+START_TEST(a_process_may_talk_before_it_is_ready_but_another_reply_is_an_error)
+{
+    expect_story(starts_those_who_talk, "ok, note 1\n" "its memory released\n"
+                                        "its memory released\n" "bad_reply, note 1\n"
+                                        "its memory released\n" "bad_reply, note 1\n");
+}
+END_TEST
+
 static void releases_and_never_answers(void *argument)
 {
     cop_defer(trace_released, argument);
@@ -513,6 +556,7 @@ static Suite *start_suite(void)
     tcase_add_test(tests, a_starter_that_is_not_linked_survives_every_failure);
     tcase_add_test(tests, a_process_tells_its_links_before_its_monitors);
     tcase_add_test(tests, a_start_that_takes_too_long_kills_the_process_and_gets_no_late_answer);
+    tcase_add_test(tests, a_process_may_talk_before_it_is_ready_but_another_reply_is_an_error);
     tcase_add_test(tests, when_a_starter_is_killed_while_it_waits_its_linked_process_ends_too);
     tcase_add_test(tests, a_start_with_wrong_arguments_starts_nothing);
     tcase_add_test(tests, in_a_process_that_was_spawned_the_protocol_says_nothing_to_anybody);

@@ -1,7 +1,8 @@
 /* biased_lock.pml - src/runtime/biased_lock.{h,c}: at most one is in, what one wrote the next sees,
  * and everybody gets in.
  *
- * Bounds: the owner enters OWNER times, each of two others OTHER times; three stores a buffer.
+ * Bounds: the owner enters OWNER times, each of two others OTHER times; three stores a buffer; the
+ * owner takes its bias back at its CALM-th visit.
  *
  * Checked in every state: `inside` is at most 1 and nobody waits for ever (no deadlock); at the end
  * the counter, which is written with plain stores in the lock, has counted everybody.
@@ -9,9 +10,11 @@
  * FENCE_IS_FULL is the way without membarrier.  Mutants, each of which must fail:
  *     NO_HEAVY_FENCE     who takes the bias away passes a fence alone
  *     RELAXED_UNLOCK     the owner's `busy` goes without release
- *     NO_WAIT            who takes the bias away does not wait for `busy`
- *     BIAS_BEFORE_BUSY   the owner gives the mutex back before it is busy
- *     BUSY_WHILE_LOCKING the owner stays busy while it waits for the mutex */
+ *     NO_WAIT            who wants in does not wait for `busy`
+ *     NO_FULL_FENCE      the owner without bias passes none before it looks at `taken`
+ *     BUSY_WHILE_WAITING the owner stays busy while it waits for the one who is in
+ *     NO_MUTEX           the owner takes its bias back without the mutex
+ *     EARLY_UNLOCK       who leaves gives the mutex back before `taken` */
 
 #ifndef OWNER
 #define OWNER 4
@@ -20,16 +23,22 @@
 #define OTHER 2
 #endif
 
+#ifndef CALM
+#define CALM 2
+#endif
+
 #define THREADS 3
-#define WORDS   4
+#define WORDS   5
 #define BUSY    0
 #define REVOKED 1
 #define MUTEX   2    /* 1: taken; a compare-and-swap takes it, a release store gives it back */
 #define COUNTER 3
+#define TAKEN   4    /* and `calm` is the owner's or, with the lock, others': memory of its own */
 #include "memory.pml"
 
 byte inside;    /* seen by nobody but the checker */
 byte done;
+byte calm;
 
 inline mutex_lock(me)
 {
@@ -63,20 +72,39 @@ inline heavy_fence(me)
 #endif
 }
 
+inline say_busy()
+{
+    store(0, BUSY, 1);
+#ifndef NO_FULL_FENCE
+    fence(0)
+#endif
+}
+
 inline owner_wait()
 {
-#ifndef BUSY_WHILE_LOCKING
-    store_release(0, BUSY, 0);
+    say_busy();
+    do
+    :: LOAD(0, TAKEN) ->
+#ifndef BUSY_WHILE_WAITING
+        store_release(0, BUSY, 0);
 #endif
-    mutex_lock(0);
-    store(0, REVOKED, 0);
-#ifdef BIAS_BEFORE_BUSY
-    store_release(0, MUTEX, 0);
-    store(0, BUSY, 1)
+        LOAD(0, TAKEN) == 0;
+        say_busy()
+    :: else -> break
+    od;
+    calm++;
+    if
+#ifdef NO_MUTEX
+    :: calm >= CALM -> calm = 0; store(0, REVOKED, 0)
 #else
-    store(0, BUSY, 1);
-    store_release(0, MUTEX, 0)
+    :: atomic { calm >= CALM && memory[MUTEX] == 0 && buffers[0].length == 0 -> memory[MUTEX] = 1 }
+        calm = 0;
+        store(0, REVOKED, 0);
+        store_release(0, MUTEX, 0)
+    :: calm >= CALM && memory[MUTEX] == 1
 #endif
+    :: calm < CALM
+    fi
 }
 
 proctype owner()
@@ -109,16 +137,26 @@ proctype other(byte me)
     :: i < OTHER ->
         mutex_lock(me);
         if
-        :: LOAD(me, REVOKED)
+        :: LOAD(me, REVOKED) ->
+            store(me, TAKEN, 1);
+            fence(me)
         :: else ->
             store(me, REVOKED, 1);
-            heavy_fence(me);
-#ifndef NO_WAIT
-            LOAD(me, BUSY) == 0
-#endif
+            store(me, TAKEN, 1);
+            heavy_fence(me)
         fi;
+#ifndef NO_WAIT
+        LOAD(me, BUSY) == 0;
+#endif
+        calm = 0;
         count(me);
+#ifdef EARLY_UNLOCK
         store_release(me, MUTEX, 0);
+        store_release(me, TAKEN, 0);
+#else
+        store_release(me, TAKEN, 0);
+        store_release(me, MUTEX, 0);
+#endif
         i++
     :: else -> break
     od;

@@ -1,21 +1,25 @@
-/* park.pml - src/runtime/queue.c: whoever queues a process, whoever parks, and who watches.
+/* park.pml - src/runtime/queue.c: whoever queues a process, whoever parks, who watches and who snoozes.
  *
  * `length` of a queue is written with plain stores and lies in weak memory; `idle`, `parked`,
  * `watchers`, `inbox` and the parkers' states are written by seq_cst operations.  What a queue
  * really holds is `list`: that its owner and thieves change it one after the other is the lock's
- * argument (biased_lock.pml).
+ * argument (biased_lock.pml).  Whether it is worth it to steal some of several is a matter of the
+ * clock, so here either may be; who has slept its time takes them.
  *
  * Bounds: SCHEDULERS; PROCESSES, of which a thread of the program's own posts POSTS to the first
  * scheduler and turns spawn the others, up to two a turn; one turn at a time may be long: it does
  * not end before all that is queued was taken by somebody.
  *
  * Checked: nothing waits for ever (no deadlock): every process is run, behind a long turn too;
- * when nothing moves but the watcher's clock, the watcher finds something.
+ * when nothing moves but the clock of those who watch or snooze, they find something; while nobody
+ * snoozes, two in a queue do not wait for that clock.
  *
  * Mutants, each of which must fail:
  *     NO_HEAVY_FENCE     who parks passes a fence alone
  *     NO_TOKEN           an unpark before the park is lost
- *     NO_WATCHER         nobody watches */
+ *     NO_WATCHER         nobody watches
+ *     DEEP_SLEEP         who snoozes sleeps without a limit
+ *     NO_LAST_LOOK       who parks, untempted, does not look whether several wait */
 
 #ifndef SCHEDULERS
 #define SCHEDULERS 2
@@ -36,6 +40,7 @@ byte list[SCHEDULERS];
 byte inbox[SCHEDULERS];
 byte idle, watchers;
 bool parked[SCHEDULERS];
+bool snoozes[SCHEDULERS];
 bool token[SCHEDULERS];
 
 /* `ticks`: bit w of moved[s] says that s has begun a turn since w began to watch. */
@@ -49,12 +54,13 @@ byte fruitless;                 /* the watcher has looked so often, and nobody h
 #define LENGTH(me, of)  (LOAD(me, of) + (inbox[of] > 0))
 #define FINISHED        (done == created)
 
-inline wake_one_idle()
+inline wake_one_idle(snoozing_too)
 {
     i = 0;
     do
-    :: atomic { i < SCHEDULERS && parked[i] -> token[i] = true; break }
-    :: atomic { i < SCHEDULERS && !parked[i] -> i++ }
+    :: atomic { i < SCHEDULERS && parked[i] && (snoozing_too || !snoozes[i]) ->
+                token[i] = true; break }
+    :: atomic { i < SCHEDULERS && !(parked[i] && (snoozing_too || !snoozes[i])) -> i++ }
     :: i == SCHEDULERS -> break
     od;
     i = 0
@@ -68,7 +74,7 @@ inline wake_somebody(whose, self, length)
         if
         :: idle > 0 ->
             if
-            :: length > 1 || watchers == 0 -> wake_one_idle()
+            :: length > 1 || watchers == 0 -> wake_one_idle(false)
             :: else
             fi
         :: else
@@ -136,32 +142,23 @@ inline steal_from(me, victim)
     n = 0
 }
 
-#define WORTH_STEALING(me, of, watching)                            \
-    (LENGTH(me, of) > 1 || (watching && LENGTH(me, of) == 1 &&      \
-                            (moved[of] & (1 << me)) == 0))
+#define NOBODY SCHEDULERS
 
 inline queue_next(me)
 {
     atomic {
         found = false;
-        i = 0;
         if
         :: LENGTH(me, me) > 0 -> take(me)
         :: else
         fi
     }
-    do
-    :: atomic { !go_on && (found || i == SCHEDULERS) -> i = 0; break }
-    :: atomic {
-        !go_on && !found && i < SCHEDULERS ->
-        if
-        :: i != me && WORTH_STEALING(me, i, watched) -> go_on = true
-        :: else -> i++
-        fi }
-    :: atomic { go_on -> go_on = false; steal_from(me, i); i++ }
-    od;
+    if
+    :: atomic { !found && victim != NOBODY -> steal_from(me, victim) }
+    :: else
+    fi;
     atomic {
-        watched = false;
+        victim = NOBODY;
         go_on = found && was_idle;
         if
         :: found -> was_idle = false
@@ -171,14 +168,50 @@ inline queue_next(me)
     atomic { go_on = go_on && idle > 0 }
     if
     :: atomic { go_on && watchers == 0 -> go_on = false }
-        wake_one_idle()
+        wake_one_idle(true)
     :: else -> go_on = false
     fi
+}
+
+#define SAME_TURN(me, of)   (LENGTH(me, of) == 1 && (moved[of] & (1 << me)) == 0)
+
+/* The clock says that it is worth it, or not. */
+inline spin(me)
+{
+    atomic {
+        i = 0;
+        do
+        :: i < SCHEDULERS -> moved[i] = moved[i] & ~(1 << me); i++
+        :: else -> i = 0; break
+        od
+    }
+    do
+    :: atomic { victim != NOBODY || i == SCHEDULERS -> i = 0; break }
+    :: atomic { victim == NOBODY && i < SCHEDULERS ->
+        if
+        :: i != me && LENGTH(me, i) > 1 -> victim = i
+        :: i != me && LENGTH(me, i) > 1 -> tempted = true; i++
+        :: i != me && SAME_TURN(me, i) -> victim = i
+        :: LENGTH(me, i) <= 1 || i == me -> i++
+        fi }
+    od
+}
+
+inline rested(me)
+{
+    i = 0;
+    do
+    :: i < SCHEDULERS && i != me && (LENGTH(me, i) > 1 || SAME_TURN(me, i)) -> victim = i; break
+    :: i < SCHEDULERS && !(i != me && (LENGTH(me, i) > 1 || SAME_TURN(me, i))) -> i++
+    :: i == SCHEDULERS -> break
+    od;
+    i = 0
 }
 
 inline park(me)
 {
     atomic { fence(me); idle++ }
+    atomic { fence(me); snoozes[me] = tempted }
     atomic { fence(me); parked[me] = true }
 #ifndef NO_WATCHER
     if
@@ -186,13 +219,7 @@ inline park(me)
     :: idle < SCHEDULERS ->
         atomic {
             if
-            :: watchers == 0 ->
-                watchers = 1;
-                watching = true;
-                do
-                :: i < SCHEDULERS -> moved[i] = moved[i] & ~(1 << me); i++
-                :: else -> i = 0; break
-                od
+            :: watchers == 0 -> watchers = 1; watching = true
             :: else
             fi
         }
@@ -205,11 +232,12 @@ inline park(me)
     fi;
 #endif
     found = LENGTH(me, me) > 0 || FINISHED;
+#ifndef NO_LAST_LOOK
     do
-    :: atomic { found || i == SCHEDULERS -> i = 0; break }
-    :: atomic { !found && i < SCHEDULERS ->
-                found = i != me && WORTH_STEALING(me, i, false); i++ }
+    :: atomic { found || tempted || i == SCHEDULERS -> i = 0; break }
+    :: atomic { !found && !tempted && i < SCHEDULERS -> found = i != me && LENGTH(me, i) > 1; i++ }
     od;
+#endif
     if
     :: found
     :: !found ->
@@ -220,9 +248,16 @@ inline park(me)
         :: atomic { token[me] -> token[me] = false }
         :: FINISHED
         :: atomic {
-            timeout && watching ->
+#ifdef DEEP_SLEEP
+            timeout && watching && !snoozes[me] ->
+#else
+            timeout && (watching || snoozes[me]) ->
+#endif
             fruitless++;
-            assert(fruitless < 3 && list[0] <= 1 && list[SCHEDULERS - 1] <= 1) }
+            assert(fruitless < 3);
+            assert(snoozes[0] || snoozes[SCHEDULERS - 1] ||
+                   (list[0] <= 1 && list[SCHEDULERS - 1] <= 1));
+            rested(me) }
         fi
     fi;
     atomic { found = false; fence(me); parked[me] = false }
@@ -232,8 +267,9 @@ inline park(me)
         :: watching -> watchers--
         :: else
         fi;
-        watched = watching;
         watching = false;
+        tempted = false;
+        snoozes[me] = false;        /* means nothing while it is not parked */
         was_idle = true
     }
 }
@@ -255,14 +291,20 @@ inline turn(me)
 proctype scheduler(byte me)
 {
     byte i, n, k, f, spawned;
-    bool found, go_on, watched, watching, was_idle;
+    byte victim = NOBODY;
+    bool found, go_on, tempted, watching, was_idle;
     do
     :: FINISHED -> break
     :: else ->
         queue_next(me);
         if
         :: found -> found = false; turn(me)
-        :: else -> park(me)
+        :: else ->
+            spin(me);
+            if
+            :: victim == NOBODY -> park(me)
+            :: else
+            fi
         fi
     od
 }

@@ -330,10 +330,10 @@ static void fire_send(struct timer_heap *heap, struct relation_timer *record)
     struct signal *signal = record->signal;
     cop_pid owner = { signal->target };
     uint64_t serial = record->relation.node.key;
-    cop_dest to = { record->relation.other, record->relation.serial, record->relation.name, NULL };
+    cop_dest to = { record->relation.other, record->relation.serial, NULL, NULL };
     char name[COP_NAME_MAX + 1] = "";
-    if (to.name != NULL)
-        to.name = memcpy(name, to.name, strlen(to.name) + 1);
+    if (record->relation.named)
+        to.name = memcpy(name, record->relation.name, strlen(record->relation.name) + 1);
     record->signal = NULL;
     unlock(heap);
 

@@ -11,6 +11,7 @@
 #include "message.h"
 #include "node.h"
 #include "relation.h"
+#include "wait.h"
 
 /* ---- the heap: 4-ary, from 1, the earliest deadline first, then the earliest armed ----- */
 
@@ -402,7 +403,7 @@ void copi_timers_fire(struct timer_heap *heap, int64_t now)
             continue;
         }
         if (wait_is_over(heap, timer, now))
-            copi_wake((struct process *)((char *)timer - offsetof(struct process, timer)));
+            copi_wake(copi_wait_of_timer(timer)->process);
         unlock(heap);
     }
 }

@@ -11,7 +11,9 @@
  * for a list for each class, and from then on no search is needed.
  *
  * A header is 8 bytes before a block that is aligned to 16, hence FRONT: the first header of a
- * chunk stands at 8 modulo 16.  Its mark depends on the block's and the arena's addresses, so that
+ * chunk stands at 8 modulo 16, and the last 8 bytes of a chunk, whose size is a multiple of 16, are
+ * no part of any block; only an arena's first block, for which its first chunk is made, may
+ * reach into them.  A header's mark depends on the block's and the arena's addresses, so that
  * blocks freed twice, blocks of another arena and addresses that are not blocks are found out. */
 #include "arena.h"
 
@@ -26,10 +28,12 @@
 enum {
     UNIT = 16,
     FRONT = 40,                         /* bytes before a chunk's first header */
-    FIRST_CHUNK = 128,                  /* at least */
+    FIRST_CHUNK = 96,                   /* at least */
     LAST_CHUNK = COPI_LIMIT(64 * 1024, 4096),     /* chunks double up to here */
     BINS_FROM = COPI_LIMIT(1024, 512),
     CLASSES = 28,
+    UNIT_CLASSES = 16,                  /* that many of them are a unit apart */
+    LAST_BYTES = 8,                     /* of a chunk, see above */
     LARGE = 255,                        /* a header's class: the block is malloc's */
     SEARCH_STEPS = COPI_LIMIT(8, 1)
 };
@@ -72,7 +76,7 @@ _Static_assert(FRONT % UNIT == 8, "blocks are aligned");
  * power of two below: (n, n + n/4], (n + n/4, n + n/2] ... are one class each. */
 static uint8_t class_for(uint32_t units)
 {
-    if (units <= 16)
+    if (units <= UNIT_CLASSES)
         return (uint8_t)(units - 1);
     uint32_t below = units - 1;
     uint32_t log = 31 - (uint32_t)__builtin_clz(below);
@@ -86,7 +90,7 @@ static uint8_t class_for_size(size_t size)
 
 static uint32_t class_units(uint8_t class)
 {
-    if (class < 16)
+    if (class < UNIT_CLASSES)
         return class + 1u;
     uint32_t log = 4 + (class - 16u) / 4;
     return (1u << log) + ((class & 3u) + 1) * (1u << (log - 2));
@@ -95,6 +99,12 @@ static uint32_t class_units(uint8_t class)
 static uint32_t class_bytes(uint8_t class)
 {
     return class_units(class) * UNIT;
+}
+
+/* The bytes that a block of the class has for sure. */
+static size_t class_room(uint8_t class)
+{
+    return class_bytes(class) - sizeof(struct header);
 }
 
 /* ---- headers and free lists ------------------------------------------------------------ */
@@ -126,13 +136,13 @@ static struct header **link_of(struct header *header)
 COPI_SEES_POISON static void fill_free(struct header *header)
 {
     unsigned char *bytes = (unsigned char *)(header + 1);
-    for (size_t i = 0; i < class_bytes(header->class) - sizeof *header; i++) bytes[i] = COPI_DEAD;
+    for (size_t i = 0; i < class_room(header->class); i++) bytes[i] = COPI_DEAD;
 }
 
 COPI_SEES_POISON static void inspect(const struct header *header)
 {
     const unsigned char *bytes = (const unsigned char *)(header + 1);
-    for (size_t i = sizeof header; i < class_bytes(header->class) - sizeof *header; i++)
+    for (size_t i = sizeof header; i < class_room(header->class); i++)
         COP_ASSERT(bytes[i] == COPI_DEAD && "a free block was written to");
 }
 
@@ -203,7 +213,7 @@ static void use_chunk(struct arena *arena, void *chunk, size_t size)
     arena->chunk_units = (uint16_t)(size / UNIT);
 }
 
-/* An arena with room for that many bytes of blocks; NULL without memory. */
+/* An arena with room for that many bytes, headers included; NULL without memory. */
 __attribute__((noinline)) static struct arena *start(struct slab_cache *cache, size_t bytes)
 {
     size_t size = FRONT + bytes < FIRST_CHUNK ? FIRST_CHUNK : FRONT + bytes;
@@ -327,16 +337,34 @@ COPI_SEES_POISON static inline void *hand_out(struct arena *arena, struct header
     return memset(header + 1, 0, size);
 }
 
+/* The first block, if small, is of the class below if that and the chunk's last 8 bytes are enough
+ * for it, and the chunk has no more. */
+static void *alloc_first(struct arena **arena_, struct slab_cache *cache, size_t size)
+{
+    uint8_t class = class_for_size(size);
+    size_t bytes = class_bytes(class);
+    if (class > 0 && class < UNIT_CLASSES && size <= bytes - UNIT)
+        bytes -= LAST_BYTES;
+    struct arena *arena = start(cache, bytes);
+    if (!arena)
+        return NULL;
+    *arena_ = arena;
+    if (arena->left < class_bytes(class))
+        class--;
+    COP_DEBUG(size + sizeof(struct header) <= arena->left);
+    return hand_out(arena, cut(arena, class), size);
+}
+
 /* There is no arena, or no room in it. */
 __attribute__((noinline)) static void *alloc_slowly(struct arena **arena_,
                                                     struct slab_cache *cache, size_t size)
 {
     uint8_t class = class_for_size(size);
     if (!*arena_)
-        *arena_ = start(cache, class_bytes(class));
-    else if (!grow(*arena_, cache, class_bytes(class)))
+        return alloc_first(arena_, cache, size);
+    if (!grow(*arena_, cache, class_bytes(class)))
         return NULL;
-    return *arena_ ? hand_out(*arena_, cut(*arena_, class), size) : NULL;
+    return hand_out(*arena_, cut(*arena_, class), size);
 }
 
 void *copi_arena_alloc(struct arena **arena_, struct slab_cache *cache, size_t size)
@@ -356,6 +384,13 @@ void *copi_arena_alloc(struct arena **arena_, struct slab_cache *cache, size_t s
         header = cut(arena, class);
     }
     return hand_out(arena, header, size);
+}
+
+/* The first block may have more than its class has. */
+COPI_SEES_POISON static size_t used_room(const struct header *header)
+{
+    size_t room = class_room(header->class);
+    return header->size < room ? room : header->size;
 }
 
 static struct chunk *chunk_of_large(struct header *header)
@@ -387,7 +422,7 @@ COPI_SEES_POISON void copi_arena_free(struct arena *arena, void *block)
 #ifdef COP_DEBUG_CHECKS
     memset(block, COPI_DEAD, header->size);
 #endif
-    COPI_POISON(block, bytes - sizeof *header);
+    COPI_POISON(block, used_room(header));
     if ((char *)header + bytes == arena->cursor) {
         arena->cursor = (char *)header;
         arena->left += bytes;
@@ -402,8 +437,8 @@ COPI_SEES_POISON static void resize(struct arena *arena, struct header *header, 
     char *block = (char *)(header + 1);
     size_t old_size = header->size;
     arena->used += size - old_size;
+    COPI_POISON(block, used_room(header));
     header->size = (uint32_t)size;
-    COPI_POISON(block, class_bytes(header->class) - sizeof *header);
     COPI_UNPOISON(block, size);
     if (size > old_size)
         memset(block + old_size, 0, size - old_size);
@@ -418,7 +453,7 @@ COPI_SEES_POISON void *copi_arena_realloc(struct arena **arena_, struct slab_cac
     size_t old_size = header->size;
     if (header->class == LARGE) {
         old_size = chunk_of_large(header)->size;
-    } else if (!COPI_HOSTILE && size <= class_bytes(header->class) - sizeof *header) {
+    } else if (!COPI_HOSTILE && size <= class_room(header->class)) {
         resize(*arena_, header, size);
         return block;
     }

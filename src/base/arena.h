@@ -2,9 +2,9 @@
  *
  * Bump allocation out of chunks, with free lists by size class so that a process that lives for
  * long and frees what it takes does not grow; blocks above COPI_ARENA_LARGE are malloc's, on
- * a list.  The first chunk is made for the first block (up to 72 bytes: 128 bytes with all that
- * belongs to it; up to 136: 192), later ones double.  Without blocks yet an arena is a NULL
- * pointer.
+ * a list.  The first chunk is made for the first block (up to 48 bytes: 96 bytes with all that
+ * belongs to it; up to 80: 128; up to 144: 192), later ones double.  Without blocks yet an arena
+ * is a NULL pointer.
  *
  * Each block has an 8-byte header.  Blocks are 16-byte aligned and zeroed.  A block that is freed
  * twice, is another arena's or is none ends the node.

@@ -1,7 +1,8 @@
 /* hash.c - the hash table of hash.h.
  *
- * An array of 1 << bits chains, doubled when there are more nodes than chains.  With bits 0 the
- * one chain is the list in the struct itself.  Behind the last chain the array has one word more:
+ * An array of 1 << bits chains, doubled when there are more nodes than chains; a large one when
+ * there are twice as many, for there memory counts for more than a step.  With bits 0 the one
+ * chain is the list in the struct itself.  Behind the last chain the array has one word more:
  * the first chain that may have a node, so that draining a table looks at each chain once. */
 #include "hash.h"
 
@@ -12,6 +13,7 @@
 
 enum {
     BITS_FIRST = COPI_LIMIT(4, 1),   /* log2 of the chains of the first array */
+    BITS_LARGE = 16,
     BITS_MAX = 30,
     GROUP = 1 << BITS_FIRST          /* keys that are neighbours */
 };
@@ -106,6 +108,8 @@ void copi_hash_insert_chained(struct hash *hash, struct hash_node *node)
 {
     COP_ASSERT(hash->count < UINT32_MAX);
     size_t full = hash->bits > 0 ? chain_count(hash) : COPI_HASH_LIST;
+    if (hash->bits >= BITS_LARGE)
+        full *= 2;
     if (hash->count >= full)
         grow(hash);
     push(hash, node);

@@ -19,11 +19,24 @@ static void insert(struct dynamic_children *children, struct dynamic_child *chil
 {
     assert(!cop_pid_is_none(pid));
     copi_table_insert(&children->by_pid, &child->by_pid, pid.bits);
-    if (child->spec->type == COP_SUPERVISOR) children->supervisors++;
-    if (!copi_upkeep_wanted(child->spec)) return;
-    child->upkeep = cop_alloc(sizeof *child->upkeep);
-    copi_upkeep_init(child->upkeep, child->spec);
-    copi_upkeep_started(child->upkeep, child->spec, true);
+    if (copi_dynamic_spec(children, child)->type == COP_SUPERVISOR) children->supervisors++;
+}
+
+/* The argument's bytes are behind the child already. */
+static struct dynamic_child *insert_particular(struct dynamic_children *children,
+                                               struct particular_child *child,
+                                               size_t argument_size, cop_pid pid)
+{
+    assert(argument_size <= UINT32_MAX);    /* it came in a message */
+    child->child.particular = true;
+    child->child.argument_size = (uint32_t)argument_size;
+    insert(children, &child->child, pid);
+    if (copi_upkeep_wanted(child->spec)) {
+        child->upkeep = cop_alloc(sizeof *child->upkeep);
+        copi_upkeep_init(child->upkeep, child->spec);
+        copi_upkeep_started(child->upkeep, child->spec, true);
+    }
+    return &child->child;
 }
 
 struct dynamic_child *copi_dynamic_add(struct dynamic_children *children,
@@ -34,43 +47,44 @@ struct dynamic_child *copi_dynamic_add(struct dynamic_children *children,
         kept.argument = NULL;
         kept.argument_size = 0;
     }
-    struct { _Alignas(16) struct dynamic_child child; cop_child_spec spec; } *record;
+    struct { _Alignas(16) struct particular_child child; cop_child_spec spec; } *record;
     record = cop_alloc(sizeof *record + copi_spec_room(&kept));
     copi_spec_copy(&record->spec, &kept, record + 1);
     record->child.spec = &record->spec;
     record->child.argument = record->spec.argument;
-    assert(kept.argument_size <= UINT32_MAX);
-    record->child.argument_size = (uint32_t)kept.argument_size;
-    insert(children, &record->child, pid);
-    return &record->child;
+    return insert_particular(children, &record->child, kept.argument_size, pid);
 }
 
 struct dynamic_child *copi_dynamic_add_from(struct dynamic_children *children, const void *argument,
                                             size_t argument_size, cop_pid pid)
 {
-    assert(children->template_ != NULL);
-    static_assert(sizeof(struct dynamic_child) <= 48, "there can be a million of them");
-    static_assert(sizeof(struct dynamic_child) % 16 == 0, "the argument behind is aligned");
-    if (children->template_->restart == COP_TEMPORARY) {
+    const cop_child_spec *template_ = children->template_;
+    assert(template_ != NULL);
+    if (template_->restart == COP_TEMPORARY) {
         argument = NULL;
         argument_size = 0;
     }
-    struct dynamic_child *child = cop_alloc(sizeof *child + argument_size);
-    child->spec = children->template_;
+    if (argument == NULL && !copi_upkeep_wanted(template_)) {
+        static_assert(sizeof(struct dynamic_child) == 24, "32 bytes of memory, header included");
+        struct dynamic_child *child = cop_alloc(sizeof *child);
+        insert(children, child, pid);
+        return child;
+    }
+    static_assert(sizeof(struct particular_child) % 16 == 0, "the argument behind is aligned");
+    struct particular_child *child = cop_alloc(sizeof *child + argument_size);
+    child->spec = template_;
     child->argument = argument_size > 0 ? memcpy(child + 1, argument, argument_size) : argument;
-    assert(argument_size <= UINT32_MAX);    /* it came in a message */
-    child->argument_size = (uint32_t)argument_size;
-    insert(children, child, pid);
-    return child;
+    return insert_particular(children, child, argument_size, pid);
 }
 
 void copi_dynamic_remove(struct dynamic_children *children, struct dynamic_child *child)
 {
+    struct upkeep *upkeep = copi_dynamic_upkeep(child);
     copi_dynamic_set_restarting(children, child, false);
-    if (child->spec->type == COP_SUPERVISOR) children->supervisors--;
+    if (copi_dynamic_spec(children, child)->type == COP_SUPERVISOR) children->supervisors--;
     copi_table_remove(&children->by_pid, &child->by_pid);
-    if (child->upkeep != NULL) copi_upkeep_deinit(child->upkeep);
-    cop_free(child->upkeep);
+    if (upkeep != NULL) copi_upkeep_deinit(upkeep);
+    cop_free(upkeep);
     cop_free(child);
 }
 
@@ -90,10 +104,11 @@ struct dynamic_child *copi_dynamic_next(const struct dynamic_children *children,
     return (struct dynamic_child *)copi_table_next(&children->by_pid, &child->by_pid);
 }
 
-cop_child_spec copi_dynamic_spec(const struct dynamic_child *child)
+cop_child_spec copi_dynamic_start_spec(const struct dynamic_children *children,
+                                       const struct dynamic_child *child)
 {
-    cop_child_spec spec = *child->spec;
-    spec.argument = child->argument;
+    cop_child_spec spec = *copi_dynamic_spec(children, child);
+    spec.argument = child->particular ? ((const struct particular_child *)child)->argument : NULL;
     spec.argument_size = child->argument_size;
     return spec;
 }
@@ -112,13 +127,16 @@ void copi_dynamic_set_pid(struct dynamic_children *children, struct dynamic_chil
     copi_dynamic_set_restarting(children, child, false);
     copi_table_remove(&children->by_pid, &child->by_pid);
     copi_table_insert(&children->by_pid, &child->by_pid, pid.bits);
-    if (child->upkeep != NULL) copi_upkeep_started(child->upkeep, child->spec, false);
+    struct upkeep *upkeep = copi_dynamic_upkeep(child);
+    if (upkeep != NULL)
+        copi_upkeep_started(upkeep, copi_dynamic_spec(children, child), false);
 }
 
 void copi_dynamic_release_reasons(const struct dynamic_children *children)
 {
     for (struct dynamic_child *child = copi_dynamic_first(children); child != NULL;
          child = copi_dynamic_next(children, child)) {
-        if (child->upkeep != NULL) cop_reason_unref(child->upkeep->last_end);
+        const struct upkeep *upkeep = copi_dynamic_upkeep(child);
+        if (upkeep != NULL) cop_reason_unref(upkeep->last_end);
     }
 }

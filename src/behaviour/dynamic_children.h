@@ -7,13 +7,20 @@
 #include "table.h"
 #include "upkeep.h"
 
-/* by_pid's key is the pid; while restarting, the one that it had. */
+/* by_pid's key is the pid; while restarting, the one that it had.  There can be a million of them:
+ * one that is started from the template alone is no more than this. */
 struct dynamic_child {
     struct table_node by_pid;
-    const cop_child_spec *spec;      /* the template, or its own, behind it */
-    const void *argument;            /* in place of the spec's; of bytes, behind it */
     uint32_t argument_size;
     bool restarting;
+    bool particular;                 /* a struct particular_child */
+};
+
+/* One with a spec, an argument or upkeep of its own. */
+struct particular_child {
+    struct dynamic_child child;
+    const cop_child_spec *spec;      /* the template, or its own, behind it */
+    const void *argument;            /* in place of the spec's; of bytes, behind it */
     struct upkeep *upkeep;           /* owned; or NULL if the spec does not need it */
 };
 
@@ -27,6 +34,18 @@ struct dynamic_children {
 static inline cop_pid copi_dynamic_pid(const struct dynamic_child *child)
 {
     return (cop_pid){ child->by_pid.key };
+}
+
+static inline const cop_child_spec *copi_dynamic_spec(const struct dynamic_children *children,
+                                                      const struct dynamic_child *child)
+{
+    if (!child->particular) return children->template_;
+    return ((const struct particular_child *)child)->spec;
+}
+
+static inline struct upkeep *copi_dynamic_upkeep(const struct dynamic_child *child)
+{
+    return child->particular ? ((const struct particular_child *)child)->upkeep : NULL;
 }
 
 /* A template is copied. */
@@ -48,8 +67,9 @@ struct dynamic_child *copi_dynamic_first(const struct dynamic_children *children
 struct dynamic_child *copi_dynamic_next(const struct dynamic_children *children,
                                         const struct dynamic_child *child);
 
-/* What to start the child with. */
-cop_child_spec copi_dynamic_spec(const struct dynamic_child *child);
+/* What to start the child with: its spec, with its argument. */
+cop_child_spec copi_dynamic_start_spec(const struct dynamic_children *children,
+                                       const struct dynamic_child *child);
 
 void copi_dynamic_set_restarting(struct dynamic_children *children, struct dynamic_child *child,
                                  bool restarting);

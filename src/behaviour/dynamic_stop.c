@@ -50,13 +50,13 @@ static struct step take_step(struct steps *steps)
 /* ---- what is done -------------------------------------------------------------------- */
 
 /* Asks a child to end; when its time is over it is killed. */
-static void ask(struct steps *steps, const struct keeper *keeper, const struct dynamic_child *child)
+static void ask(struct steps *steps, const struct keeper *keeper, const cop_child_spec *spec,
+                cop_pid pid)
 {
-    cop_pid pid = copi_dynamic_pid(child);
-    cop_shutdown how = child->spec->shutdown;
+    cop_shutdown how = spec->shutdown;
     bool in_time = copi_child_time(keeper, COP_INFINITY) != 0;
-    if (in_time) copi_child_ask(keeper, child->spec, pid);
-    else copi_child_late(keeper, child->spec, pid, false);
+    if (in_time) copi_child_ask(keeper, spec, pid);
+    else copi_child_late(keeper, spec, pid, false);
 
     int64_t ms = copi_child_time(keeper, how.mode == COP_SHUTDOWN_WAIT ? how.ms : COP_INFINITY);
     if (!in_time || how.mode == COP_SHUTDOWN_KILL || ms < 0) return;
@@ -76,12 +76,14 @@ static void begin(struct dynamic_children *children, const struct keeper *keeper
             copi_dynamic_remove(children, child);
             continue;
         }
+        const cop_child_spec *spec = copi_dynamic_spec(children, child);
+        struct upkeep *upkeep = copi_dynamic_upkeep(child);
         cop_pid pid = copi_dynamic_pid(child);
-        if (child->upkeep != NULL) copi_upkeep_disarm(child->upkeep);
+        if (upkeep != NULL) copi_upkeep_disarm(upkeep);
         cop_monitor(pid);
-        int64_t drain_ms = copi_child_time(keeper, child->spec->drain_ms);
-        if (child->spec->drain_ms == 0) {
-            ask(steps, keeper, child);
+        int64_t drain_ms = copi_child_time(keeper, spec->drain_ms);
+        if (spec->drain_ms == 0) {
+            ask(steps, keeper, spec, pid);
             continue;
         }
         copi_child_drain(pid);
@@ -99,8 +101,9 @@ static int64_t go_on(struct dynamic_children *children, const struct keeper *kee
         struct step step = take_step(steps);
         const struct dynamic_child *child = copi_dynamic_find(children, step.pid);
         if (child == NULL) continue;
-        if (step.asked) copi_child_late(keeper, child->spec, step.pid, true);
-        else ask(steps, keeper, child);
+        const cop_child_spec *spec = copi_dynamic_spec(children, child);
+        if (step.asked) copi_child_late(keeper, spec, step.pid, true);
+        else ask(steps, keeper, spec, step.pid);
     }
     return COP_INFINITY;
 }
@@ -110,7 +113,8 @@ static int64_t go_on(struct dynamic_children *children, const struct keeper *kee
 static void child_down(struct dynamic_children *children, struct keeper *keeper,
                        struct dynamic_child *child, const cop_reason *reason)
 {
-    copi_report_stopped(keeper, child->spec, copi_dynamic_pid(child), reason);
+    const cop_child_spec *spec = copi_dynamic_spec(children, child);
+    copi_report_stopped(keeper, spec, copi_dynamic_pid(child), reason);
     copi_dynamic_remove(children, child);
 }
 

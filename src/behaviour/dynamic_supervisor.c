@@ -3,7 +3,7 @@
  *
  * A child is up, or its restart has failed or is delayed and a message is on its way; then it is
  * kept under the pid that it had.  Ended for good, it is forgotten.  There can be a million of
- * them, so a record is as small as it can be: with a template, 48 bytes and the argument. */
+ * them, so a record has no more than it needs (dynamic_children.h). */
 #include <string.h>
 
 #include <coppice/memory.h>
@@ -25,6 +25,12 @@ struct dynamic_supervisor {
 };
 
 /* ---- starting a child -------------------------------------------------------------- */
+
+static const cop_child_spec *spec_of(const struct dynamic_supervisor *supervisor,
+                                     const struct dynamic_child *child)
+{
+    return copi_dynamic_spec(&supervisor->children, child);
+}
 
 /* Whether the child's argument can follow the extra one. */
 static bool takes_extra(const struct dynamic_supervisor *supervisor, const void *argument,
@@ -57,10 +63,11 @@ static cop_message *due(const struct dynamic_child *child, const cop_reason *rea
 }
 
 /* The child runs: sets the timer for its next probe, if there is one. */
-static void watch(struct dynamic_child *child)
+static void watch(const struct dynamic_supervisor *supervisor, const struct dynamic_child *child)
 {
-    int64_t interval_ms = child->spec->probe.interval_ms;
-    if (interval_ms > 0) copi_upkeep_arm(child->upkeep, interval_ms, due(child, NULL));
+    int64_t interval_ms = spec_of(supervisor, child)->probe.interval_ms;
+    if (interval_ms > 0)
+        copi_upkeep_arm(copi_dynamic_upkeep(child), interval_ms, due(child, NULL));
 }
 
 /* Its restart is tried after its delay, or behind what waits in the mailbox; reason: why it is
@@ -68,10 +75,12 @@ static void watch(struct dynamic_child *child)
 static void try_later(struct dynamic_supervisor *supervisor, struct dynamic_child *child,
                       const cop_reason *reason)
 {
+    const cop_child_spec *spec = spec_of(supervisor, child);
+    struct upkeep *upkeep = copi_dynamic_upkeep(child);
     copi_dynamic_set_restarting(&supervisor->children, child, true);
     cop_message *message = due(child, cop_reason_ref(reason));
-    if (child->spec->backoff.initial_ms > 0)
-        copi_upkeep_arm(child->upkeep, copi_upkeep_delay(child->upkeep, child->spec), message);
+    if (spec->backoff.initial_ms > 0)
+        copi_upkeep_arm(upkeep, copi_upkeep_delay(upkeep, spec), message);
     else
         cop_cast_message(cop_to(cop_self()), message);
 }
@@ -80,14 +89,14 @@ static void try_later(struct dynamic_supervisor *supervisor, struct dynamic_chil
 static void restart_child(struct dynamic_supervisor *supervisor, struct dynamic_child *child,
                           const cop_reason *reason)
 {
-    const char *id = child->spec->id;
+    cop_child_spec spec = copi_dynamic_start_spec(&supervisor->children, child);
+    const char *id = spec.id;
     cop_pid old = copi_dynamic_pid(child);
     copi_dynamic_set_restarting(&supervisor->children, child, true);
-    cop_child_spec spec = copi_dynamic_spec(child);
     cop_started started = start(supervisor, &spec);
     if (started.error == COP_OK) {
         copi_dynamic_set_pid(&supervisor->children, child, started.pid);
-        watch(child);
+        watch(supervisor, child);
         const char *const ids[] = { id != NULL ? id : "undefined" };
         copi_report_restart(&supervisor->keeper, id, old, reason, ids, 1);
     } else if (started.error == COP_EIGNORED) {
@@ -105,7 +114,7 @@ static cop_next carry_out(struct dynamic_supervisor *supervisor, struct dynamic_
                           struct decision decision, const cop_reason *reason)
 {
     const struct keeper *keeper = &supervisor->keeper;
-    const char *id = child->spec->id;
+    const char *id = spec_of(supervisor, child)->id;
     cop_pid pid = copi_dynamic_pid(child);
     cop_next next = cop_noreply();
     if (decision.supervisor == GIVE_UP) {
@@ -123,15 +132,17 @@ static cop_next carry_out(struct dynamic_supervisor *supervisor, struct dynamic_
 static cop_next child_ended(struct dynamic_supervisor *supervisor, struct dynamic_child *child,
                             const cop_reason *reason)
 {
-    struct ended_child ended = { .restart = child->spec->restart, .end = copi_child_end(reason) };
-    if (child->upkeep != NULL) {
-        reason = copi_upkeep_ended(child->upkeep, child->spec, reason);
-        copi_upkeep_tell(child->upkeep, child->spec, &ended);
+    const cop_child_spec *spec = spec_of(supervisor, child);
+    struct upkeep *upkeep = copi_dynamic_upkeep(child);
+    struct ended_child ended = { .restart = spec->restart, .end = copi_child_end(reason) };
+    if (upkeep != NULL) {
+        reason = copi_upkeep_ended(upkeep, spec, reason);
+        copi_upkeep_tell(upkeep, spec, &ended);
     }
     struct decision decision = copi_policy_ended(&supervisor->policy, &ended, cop_now_ns());
     if (decision.report)
-        copi_report_ended(&supervisor->keeper, child->spec->id, copi_dynamic_pid(child), reason,
-                          child->upkeep == NULL ? 0 : child->upkeep->restarts);
+        copi_report_ended(&supervisor->keeper, spec->id, copi_dynamic_pid(child), reason,
+                          upkeep == NULL ? 0 : upkeep->restarts);
     supervisor->at_hand = cop_reason_ref(reason);    /* upkeep's may go with the child */
     cop_next next = carry_out(supervisor, child, decision, supervisor->at_hand);
     cop_reason_unref(supervisor->at_hand);
@@ -143,11 +154,12 @@ static cop_next child_ended(struct dynamic_supervisor *supervisor, struct dynami
 static cop_next child_due(struct dynamic_supervisor *supervisor, struct dynamic_child *child,
                           const cop_message *message)
 {
-    struct upkeep *upkeep = child->upkeep;
+    const cop_child_spec *spec = spec_of(supervisor, child);
+    struct upkeep *upkeep = copi_dynamic_upkeep(child);
     if (upkeep != NULL && !copi_upkeep_due(upkeep, message)) return cop_noreply();
     if (child->restarting) {
-        struct ended_child ended = { .restart = child->spec->restart };
-        if (upkeep != NULL) copi_upkeep_tell(upkeep, child->spec, &ended);
+        struct ended_child ended = { .restart = spec->restart };
+        if (upkeep != NULL) copi_upkeep_tell(upkeep, spec, &ended);
         struct decision decision = copi_policy_retry(&supervisor->policy, &ended, cop_now_ns());
         return carry_out(supervisor, child, decision, cop_expect(message, copi_due_pid)->reason);
     }
@@ -157,17 +169,18 @@ static cop_next child_due(struct dynamic_supervisor *supervisor, struct dynamic_
         copi_upkeep_condemn(upkeep, pid);
     } else {
         copi_upkeep_ask(upkeep, pid);
-        copi_upkeep_arm(upkeep, copi_probe_timeout(&child->spec->probe), due(child, NULL));
+        copi_upkeep_arm(upkeep, copi_probe_timeout(&spec->probe), due(child, NULL));
     }
     return cop_noreply();
 }
 
-static void child_answered(struct dynamic_child *child)
+static void child_answered(const struct dynamic_supervisor *supervisor,
+                           const struct dynamic_child *child)
 {
-    struct upkeep *upkeep = child->upkeep;
+    struct upkeep *upkeep = copi_dynamic_upkeep(child);
     if (upkeep == NULL || !upkeep->asked || upkeep->verdict != NULL) return;
     upkeep->asked = false;
-    watch(child);
+    watch(supervisor, child);
 }
 
 /* ---- calls ------------------------------------------------------------------------- */
@@ -188,7 +201,7 @@ static cop_next call_start_child(struct dynamic_supervisor *supervisor, const co
     if (is_full(supervisor)) return copi_answer_error(COP_EMAX_CHILDREN);
     cop_started started = start(supervisor, spec);
     if (started.error == COP_OK)
-        watch(copi_dynamic_add(&supervisor->children, spec, started.pid));
+        watch(supervisor, copi_dynamic_add(&supervisor->children, spec, started.pid));
     return copi_answer_started(started);
 }
 
@@ -204,8 +217,8 @@ static cop_next call_start_from(struct dynamic_supervisor *supervisor, const cop
     spec.argument_size = from->argument_size;
     cop_started started = start(supervisor, &spec);
     if (started.error == COP_OK) {
-        watch(copi_dynamic_add_from(&supervisor->children, from->argument, from->argument_size,
-                                    started.pid));
+        watch(supervisor, copi_dynamic_add_from(&supervisor->children, from->argument,
+                                                from->argument_size, started.pid));
     }
     return copi_answer_started(started);
 }
@@ -216,7 +229,8 @@ static cop_next call_terminate_pid(struct dynamic_supervisor *supervisor,
     cop_pid pid = cop_expect(request, copi_terminate_pid)->pid;
     struct dynamic_child *child = copi_dynamic_find(&supervisor->children, pid);
     if (child == NULL) return copi_answer_error(COP_ENOT_FOUND);
-    if (!child->restarting) copi_child_stop(&supervisor->keeper, child->spec, pid);
+    if (!child->restarting)
+        copi_child_stop(&supervisor->keeper, spec_of(supervisor, child), pid);
     copi_dynamic_remove(&supervisor->children, child);
     return copi_answer_error(COP_OK);
 }
@@ -229,7 +243,8 @@ static cop_next call_which_children(struct dynamic_supervisor *supervisor,
     cop_message *reply = copi_reply_children(children->by_pid.count, 0);
     for (struct dynamic_child *child = copi_dynamic_first(children); child != NULL;
          child = copi_dynamic_next(children, child)) {
-        cop_child_info info = { .type = child->spec->type, .state = COP_CHILD_RESTARTING };
+        cop_child_info info = { .type = spec_of(supervisor, child)->type,
+                                .state = COP_CHILD_RESTARTING };
         if (!child->restarting) {
             info.state = COP_CHILD_UP;
             info.pid = copi_dynamic_pid(child);
@@ -244,13 +259,15 @@ static cop_next call_which_pid(struct dynamic_supervisor *supervisor, const cop_
     cop_pid pid = cop_expect(request, copi_which_pid)->pid;
     const struct dynamic_child *child = copi_dynamic_find(&supervisor->children, pid);
     if (child == NULL) return copi_answer_error(COP_ENOT_FOUND);
-    cop_child_status status = { .state = COP_CHILD_RESTARTING, .type = child->spec->type };
+    cop_child_status status = { .state = COP_CHILD_RESTARTING,
+                                .type = spec_of(supervisor, child)->type };
     if (!child->restarting) {
         status.state = COP_CHILD_UP;
         status.pid = pid;
         status.ready = true;
     }
-    if (child->upkeep != NULL) copi_upkeep_status(child->upkeep, &status);
+    const struct upkeep *upkeep = copi_dynamic_upkeep(child);
+    if (upkeep != NULL) copi_upkeep_status(upkeep, &status);
     return copi_answer_status(&status);
 }
 
@@ -259,7 +276,7 @@ static cop_next call_get_pidspec(struct dynamic_supervisor *supervisor, const co
     cop_pid pid = cop_expect(request, copi_get_pidspec)->pid;
     const struct dynamic_child *child = copi_dynamic_find(&supervisor->children, pid);
     if (child == NULL) return copi_answer_error(COP_ENOT_FOUND);
-    cop_child_spec spec = copi_dynamic_spec(child);
+    cop_child_spec spec = copi_dynamic_start_spec(&supervisor->children, child);
     return cop_reply_message(copi_message_with_spec(COP_TYPE(copi_childspec), &spec));
 }
 
@@ -325,7 +342,7 @@ static cop_next handle_cast(void *state, const cop_message *message)
     struct dynamic_child *child = copi_dynamic_find(&supervisor->children, pid);
     if (child == NULL) return cop_noreply();
     if (due_child != NULL) return child_due(supervisor, child, message);
-    if (cop_is(message, copi_alive)) child_answered(child);
+    if (cop_is(message, copi_alive)) child_answered(supervisor, child);
     return cop_noreply();
 }
 

@@ -13,57 +13,60 @@
 #include "child.h"
 #include "clock.h"
 #include "request.h"
+#include "table.h"
 
 enum { KILL_MS = 1000 };    /* how long to wait for the end of those who were killed */
 
-/* The stragglers, as they come. */
-struct list {
-    cop_message **messages;
-    size_t count, capacity;
-    size_t path_bytes;
-    size_t before_fall;         /* so many of them when the top was felled */
+struct told {
+    struct table_node by_pid;
+    struct told *next;
+    cop_message *message;       /* a copi_straggler */
 };
 
-/* One that was told, and killed, before the top was felled may not be gone yet: then it is among
- * those below the top. */
-static bool is_told_again(const struct list *list, const cop_message *message)
-{
-    cop_pid pid = cop_expect(message, copi_straggler)->pid;
-    for (size_t i = 0; i < list->before_fall; i++)
-        if (cop_pid_equal(cop_expect(list->messages[i], copi_straggler)->pid, pid)) return true;
-    return false;
-}
+/* The stragglers, as they come. */
+struct list {
+    struct told *first, **end;
+    struct table by_pid;
+    size_t count;
+    size_t path_bytes;
+};
 
+/* One that its supervisor told, and killed, when the top is felled may not be gone yet: then it is
+ * told again, as one of those below the top. */
 static void add(struct list *list, cop_message *message)
 {
-    if (is_told_again(list, message)) {
+    cop_pid pid = cop_expect(message, copi_straggler)->pid;
+    if (copi_table_find(&list->by_pid, pid.bits) != NULL) {
         cop_message_free(message);
         return;
     }
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity == 0 ? 8 : 2 * list->capacity;
-        list->messages = cop_realloc(list->messages, list->capacity * sizeof *list->messages);
-    }
-    list->messages[list->count++] = message;
+    struct told *told = cop_alloc(sizeof *told);
+    told->message = message;
+    copi_table_insert(&list->by_pid, &told->by_pid, pid.bits);
+    *list->end = told;
+    list->end = &told->next;
+    list->count++;
     list->path_bytes += message->size - sizeof(copi_straggler);
 }
 
-/* All of them in one block, or NULL for none; the list is empty afterwards. */
+/* All of them in one block, or NULL for none; the list is spent. */
 static cop_straggler *take_all(struct list *list)
 {
     if (list->count == 0) return NULL;
     cop_straggler *block = cop_alloc(list->count * sizeof *block + list->path_bytes);
+    cop_straggler *place = block;
     char *room = (char *)(block + list->count);
-    for (size_t i = 0; i < list->count; i++) {
-        const copi_straggler *straggler = cop_expect(list->messages[i], copi_straggler);
-        size_t size = list->messages[i]->size - sizeof *straggler;
-        block[i] = (cop_straggler){ memcpy(room, straggler->path, size), straggler->pid,
+    for (struct told *told = list->first, *next; told != NULL; told = next) {
+        const copi_straggler *straggler = cop_expect(told->message, copi_straggler);
+        size_t size = told->message->size - sizeof *straggler;
+        *place++ = (cop_straggler){ memcpy(room, straggler->path, size), straggler->pid,
                                     straggler->asked };
         room += size;
-        cop_message_free(list->messages[i]);
+        next = told->next;
+        copi_table_remove(&list->by_pid, &told->by_pid);
+        cop_message_free(told->message);
+        cop_free(told);
     }
-    cop_free(list->messages);
-    *list = (struct list){ NULL, 0, 0, 0, 0 };
     return block;
 }
 
@@ -108,7 +111,6 @@ static int stop_within(cop_pid top, const cop_reason *reason, int64_t deadline_m
 
     cop_message *down = collect(list, watcher, until_ns);
     if (down == NULL) {
-        list->before_fall = list->count;
         fell(top, &deadline);
         down = collect(list, watcher, copi_after_ms(KILL_MS));
     }
@@ -142,7 +144,7 @@ int cop_supervisor_stop_within(cop_dest supervisor, const cop_reason *reason, in
         return error;
     }
     cop_deferred *guard = cop_defer(release_reason, (void *)(uintptr_t)reason);
-    struct list list = { NULL, 0, 0, 0, 0 };
+    struct list list = { .end = &list.first };
     error = stop_within(top, reason, deadline_ms, &list);
     cop_undefer(guard, true);
     size_t count = list.count;

@@ -1,12 +1,12 @@
 /* table.c - the hash table of children; chains, a power of two of buckets, at most one node a
- * bucket on average. */
+ * bucket on average; two in a large table, where memory counts for more than a step. */
 #include "table.h"
 
 #include <assert.h>
 
 #include <coppice/memory.h>
 
-enum { FIRST_CAPACITY = 8 };
+enum { FIRST_CAPACITY = 8, LARGE_CAPACITY = 1 << 16 };
 
 /* Pids are dense and ids may be hashed badly: a multiplication by 2^64 divided by the golden
  * ratio spreads both (Knuth, The Art of Computer Programming 3, 6.4). */
@@ -44,7 +44,8 @@ static void grow(struct table *table)
 
 void copi_table_reserve(struct table *table)
 {
-    if (table->count == table->capacity) grow(table);
+    size_t nodes_a_bucket = table->capacity < LARGE_CAPACITY ? 1 : 2;
+    if (table->count >= table->capacity * nodes_a_bucket) grow(table);
 }
 
 void copi_table_insert(struct table *table, struct table_node *node, uint64_t key)

@@ -10,6 +10,7 @@
 #include <coppice/memory.h>
 
 #include "../base/assert.h"
+#include "reason.h"
 #include "scheduler.h"
 
 struct dictionary {
@@ -22,11 +23,30 @@ struct entry {
     char key[];
 };
 
+static struct dictionary *dictionary_of(const struct process *process)
+{
+    const struct extras *extras = copi_extras(process);
+    return extras == NULL ? NULL : extras->dictionary;
+}
+
+static struct dictionary *dictionary_made(struct process *self)
+{
+    copi_enter(copi_scheduler);
+    struct extras *extras = copi_extras_made(self);
+    copi_leave(copi_scheduler);
+    if (extras == NULL)
+        copi_exit(&copi_reason_enomem);
+    if (extras->dictionary == NULL)
+        extras->dictionary = cop_alloc(sizeof *extras->dictionary);
+    return extras->dictionary;
+}
+
 static struct entry *find(const struct process *self, const char *key, uint64_t hash)
 {
-    if (self->dictionary == NULL)
+    const struct dictionary *dictionary = dictionary_of(self);
+    if (dictionary == NULL)
         return NULL;
-    struct hash_node *node = copi_hash_find(&self->dictionary->entries, hash);
+    struct hash_node *node = copi_hash_find(&dictionary->entries, hash);
     while (node != NULL && strcmp(((struct entry *)node)->key, key) != 0)
         node = copi_hash_again(node);
     return (struct entry *)node;
@@ -34,13 +54,12 @@ static struct entry *find(const struct process *self, const char *key, uint64_t 
 
 static void add(struct process *self, const char *key, size_t size, uint64_t hash, cop_value value)
 {
-    if (self->dictionary == NULL)
-        self->dictionary = cop_alloc(sizeof *self->dictionary);
+    struct dictionary *dictionary = dictionary_made(self);
     struct entry *entry = cop_alloc(sizeof *entry + size);
     entry->value = value;
     memcpy(entry->key, key, size);
     copi_enter(copi_scheduler);
-    copi_hash_insert(&self->dictionary->entries, &entry->node, hash);
+    copi_hash_insert(&dictionary->entries, &entry->node, hash);
     copi_leave(copi_scheduler);
 }
 
@@ -76,7 +95,7 @@ bool cop_dictionary_erase(const char *key, cop_value *ret_old)
         return false;
     cop_value old = entry->value;
     copi_enter(copi_scheduler);
-    copi_hash_remove(&self->dictionary->entries, &entry->node);
+    copi_hash_remove(&dictionary_of(self)->entries, &entry->node);
     copi_leave(copi_scheduler);
     cop_free(entry);
     if (ret_old != NULL)
@@ -99,17 +118,19 @@ static void visit_entry(struct hash_node *node, void *context)
 size_t cop_dictionary_each(cop_dictionary_visit *visit, void *context)
 {
     struct process *self = copi_self_checked("cop_dictionary_each");
-    if (self->dictionary == NULL)
+    const struct dictionary *dictionary = dictionary_of(self);
+    if (dictionary == NULL)
         return 0;
     struct visitor visitor = { visit, context };
-    copi_hash_each(&self->dictionary->entries, visit_entry, &visitor);
-    return self->dictionary->entries.count;
+    copi_hash_each(&dictionary->entries, visit_entry, &visitor);
+    return dictionary->entries.count;
 }
 
 void copi_dictionary_deinit(struct process *process)
 {
-    if (process->dictionary == NULL)
+    struct dictionary *dictionary = dictionary_of(process);
+    if (dictionary == NULL)
         return;
-    while (copi_hash_pop(&process->dictionary->entries) != NULL) {}
-    process->dictionary = NULL;
+    while (copi_hash_pop(&dictionary->entries) != NULL) {}
+    copi_extras(process)->dictionary = NULL;
 }

@@ -225,14 +225,20 @@ static bool guard(void)
     return true;
 }
 
-/* ThreadSanitizer has a thread of its own, which a fork does not harm. */
+/* One that was joined is listed by the system until it is gone altogether, a moment later.
+ * ThreadSanitizer has a thread of its own, which a fork does not harm. */
 static bool other_threads(void)
 {
-#ifdef COPI_TSAN
-    return false;
-#else
-    return !copi_only_threads(1);
+#ifndef COPI_TSAN
+    enum { LOOKS = 100, MOMENT_NS = 100000 };
+    struct parker parker = { 0 };
+    for (int i = 0; !copi_only_threads(1); i++) {
+        if (i == LOOKS)
+            return true;
+        copi_park(&parker, MOMENT_NS);
+    }
 #endif
+    return false;
 }
 
 int cop_guard(const cop_guardian *guardian)

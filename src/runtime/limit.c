@@ -50,10 +50,11 @@ static uint64_t pack(const cop_mailbox_bound *bound)
 /* The process's record, made if there is none; NULL without memory. */
 static struct limits *record(struct process *process)
 {
+    struct extras *extras = copi_extras_made(process);
     struct limits *limits = copi_limits(process);
-    if (limits == NULL && (limits = calloc(1, sizeof *limits)) != NULL) {
+    if (extras != NULL && limits == NULL && (limits = calloc(1, sizeof *limits)) != NULL) {
         limits->waiters_end = &limits->waiters;
-        atomic_store_explicit(&process->limits, limits, memory_order_release);
+        atomic_store_explicit(&extras->limits, limits, memory_order_release);
     }
     return limits;
 }
@@ -71,12 +72,6 @@ bool copi_limits_init(struct process *process, const cop_spawn_options *options)
     atomic_store_explicit(&limits->dropped, 0, memory_order_relaxed);
     atomic_store_explicit(&limits->bound, pack(&options->mailbox), memory_order_relaxed);
     return true;
-}
-
-void copi_limits_free(struct process *process)
-{
-    free(copi_limits(process));
-    atomic_store_explicit(&process->limits, NULL, memory_order_relaxed);
 }
 
 /* ---- letting senders go on ------------------------------------------------------------- */

@@ -43,9 +43,10 @@ enum copi_sent {
 };
 
 /* A process's record, if it has one. */
-static inline struct limits *copi_limits(struct process *process)
+static inline struct limits *copi_limits(const struct process *process)
 {
-    return atomic_load_explicit(&process->limits, memory_order_acquire);
+    struct extras *extras = copi_extras(process);
+    return extras == NULL ? NULL : atomic_load_explicit(&extras->limits, memory_order_acquire);
 }
 
 static inline void copi_limit_dropped(struct limits *limits)
@@ -98,9 +99,6 @@ bool copi_limit_allows(struct process *process, size_t more);
 
 /* At the end: lets all go on who wait. */
 void copi_limits_end(struct process *process);
-
-/* When the node has ended. */
-void copi_limits_free(struct process *process);
 
 /* ---- the senders' ---------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include "message.h"
 #include "node.h"
 #include "scheduler.h"
+#include "wait.h"
 
 /* ---- receiving ------------------------------------------------------------------------- */
 
@@ -16,8 +17,8 @@ static struct signal *detach(struct process *process, struct signal **cursor)
     *cursor = signal->next;
     if (process->mailbox_end == &signal->next)
         process->mailbox_end = cursor;
-    if (process->mark == &signal->next)
-        process->mark = cursor;
+    if ((process->flags & PROCESS_MARK) != 0 && process->wait->mark == &signal->next)
+        process->wait->mark = cursor;
     process->mailbox_length--;
     signal->next = NULL;
     signal->flags &= (uint16_t)~SIGNAL_GONE;
@@ -171,7 +172,9 @@ take_incoming(struct process *process, struct signal *leave)
 static void trim(struct process *process)
 {
     struct limits *limits = copi_limits(process);
-    uint32_t excess = limits == NULL ? 0 : copi_limit_excess(limits);
+    if (__builtin_expect(limits == NULL, 1))
+        return;
+    uint32_t excess = copi_limit_excess(limits);
     struct signal **at = &process->mailbox;
     while (excess > 0 && *at != NULL) {
         struct signal *signal = *at;
@@ -320,14 +323,15 @@ bool copi_mailbox_serve(struct process *process)
 
 /* Where a receive starts to look: behind what was there before its reference was made, or where
  * the last search for its type ended.  Messages are only ever added at the end, so that what was
- * passed over once need not be looked at again. */
+ * passed over once need not be looked at again.  Without memory for that it is. */
 static struct signal **start(struct process *process, const cop_match *match)
 {
     if (match == NULL || (process->flags & PROCESS_MARK) == 0)
         return &process->mailbox;
     bool of_type = (process->flags & PROCESS_MARK_TYPE) != 0;
     uint64_t key = of_type ? (uintptr_t)match->type : match->ref.serial;
-    return key != 0 && key == process->mark_key ? process->mark : &process->mailbox;
+    const struct wait_record *wait = process->wait;
+    return key != 0 && key == wait->mark_key ? wait->mark : &process->mailbox;
 }
 
 /* None of those before the cursor is of the type that was looked for, if nothing else was. */
@@ -336,8 +340,11 @@ static void note_search(struct process *process, const cop_match *match, struct 
     if (match == NULL || match->type == NULL || match->ref.serial != 0 || match->accept != NULL ||
         !cop_pid_is_none(match->from) || cursor == &process->mailbox)
         return;
-    process->mark = cursor;
-    process->mark_key = (uintptr_t)match->type;
+    struct wait_record *wait = copi_wait_record(process);
+    if (wait == NULL)
+        return;
+    wait->mark = cursor;
+    wait->mark_key = (uintptr_t)match->type;
     process->flags |= PROCESS_MARK | PROCESS_MARK_TYPE;
 }
 
@@ -350,9 +357,8 @@ static uint64_t dropped(struct process *process)
 /* Waits for a signal or the deadline. */
 static void wait_until(struct process *process, int64_t deadline)
 {
-    if (deadline != COPI_NEVER && copi_timer_wanted(&process->timer) != deadline &&
-        !copi_timer_arm(&process->timer, TIMER_WAIT, deadline))
-        cop_raise("enomem: no memory for a timer");
+    if (deadline != COPI_NEVER)
+        copi_wait_arm(process, deadline);
     copi_switch(EVENT_WAIT);
 }
 
@@ -386,13 +392,13 @@ __attribute__((noinline)) static bool receive_until(struct process *process,
     while (*cursor == NULL && !over) {
         wait_until(process, deadline);
         if (process->mailbox == NULL && take_only(process, match, ret_held, own)) {
-            copi_timer_disarm(&process->timer);
+            copi_wait_disarm(process);
             return true;
         }
         cursor = search(process, match, look_on(process, match, cursor));
         over = *cursor == NULL && deadline != COPI_NEVER && copi_now() >= deadline;
     }
-    copi_timer_disarm(&process->timer);
+    copi_wait_disarm(process);
     note_search(process, match, cursor);
     if (*cursor == NULL)
         return false;
@@ -437,8 +443,11 @@ struct signal *copi_mailbox_take(struct process *process, const cop_match *match
 void copi_mailbox_mark(struct process *process, uint64_t serial)
 {
     copi_mailbox_drain(process);
-    process->mark = process->mailbox_end;
-    process->mark_key = serial;
+    struct wait_record *wait = copi_wait_record(process);
+    if (wait == NULL)
+        return;
+    wait->mark = process->mailbox_end;
+    wait->mark_key = serial;
     process->flags = (uint16_t)((process->flags | PROCESS_MARK) & ~PROCESS_MARK_TYPE);
 }
 

@@ -41,7 +41,7 @@ static inline void copi_mailbox_append(struct process *process, struct signal *s
 static inline bool copi_mailbox_deliver(struct process *process, struct signal *signal)
 {
     if ((signal->flags & ~(SIGNAL_GONE | SIGNAL_MONITORS | SIGNAL_ENDS_MONITOR)) != 0 ||
-        copi_mailbox_has_incoming(process) || copi_limits(process) != NULL ||
+        copi_limits(process) != NULL || atomic_load(&process->incoming) != NULL ||
         (signal->alias != 0 && !copi_alias_accepts(process, signal)))
         return false;
     if (signal->flags & SIGNAL_MONITORS)

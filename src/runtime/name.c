@@ -44,13 +44,14 @@ static struct name *find(const char *text, size_t length)
 
 static struct name *name_of(struct process *process)
 {
-    return atomic_load_explicit(&process->name, memory_order_relaxed);
+    struct extras *extras = copi_extras(process);
+    return extras == NULL ? NULL : atomic_load_explicit(&extras->name, memory_order_relaxed);
 }
 
 static void take_out(struct name *name)
 {
     copi_hash_remove(&names.table, &name->node);
-    atomic_store_explicit(&name->process->name, NULL, memory_order_relaxed);
+    atomic_store_explicit(&copi_extras(name->process)->name, NULL, memory_order_relaxed);
     free(name);
 }
 
@@ -61,9 +62,10 @@ int cop_register(const char *text)
     if (length == 0 || length > COP_NAME_MAX)
         return COP_EINVAL;
     copi_enter(copi_scheduler);
+    struct extras *extras = copi_extras_made(self);
     struct name *name = malloc(sizeof *name + length + 1);
     int error = COP_ENOMEM;
-    if (name != NULL) {
+    if (name != NULL && extras != NULL) {
         memcpy(name->text, text, length + 1);
         name->process = self;
         name->pid = copi_pid(self);
@@ -71,7 +73,7 @@ int cop_register(const char *text)
         error = COP_ENAME;
         if (name_of(self) == NULL && find(text, length) == NULL) {
             copi_hash_insert(&names.table, &name->node, copi_hash_bytes(text, length));
-            atomic_store_explicit(&self->name, name, memory_order_relaxed);
+            atomic_store_explicit(&extras->name, name, memory_order_relaxed);
             error = COP_OK;
         }
         pthread_rwlock_unlock(&names.lock);

@@ -20,6 +20,7 @@
 #include "relation.h"
 #include "sim.h"
 #include "table.h"
+#include "wait.h"
 
 /* ---- who runs -------------------------------------------------------------------------- */
 
@@ -88,22 +89,16 @@ static void init(struct process *process, cop_function *function, const void *ar
     process->home = 0;
     process->stack_class = (uint8_t)stack_class;
     process->pending = NULL;
-    process->mark = NULL;
-    process->mark_key = 0;
     process->stack = NULL;
-    process->entry.function = function;
+    process->function = function;
     process->argument = (void *)argument;
     process->owned = process->current = process->received = NULL;
-    copi_timer_init(&process->timer);
-    process->serve_deadline = COPI_NEVER;
+    process->wait = NULL;
     memset(&process->relations, 0, sizeof process->relations);
     process->last_serial = 0;
     copi_family_init(process, copi_self());
-    process->parent_alias = 0;
-    atomic_store_explicit(&process->name, NULL, memory_order_relaxed);
     process->deferred = NULL;
     process->label = options->label;
-    process->exit_reason = NULL;
 }
 
 /* The argument's copy in the new process's memory, or the argument itself; false without memory. */
@@ -203,10 +198,12 @@ cop_pid cop_spawn_monitor(cop_function *function, const void *argument, size_t s
 void cop_become(cop_handler *handler, void *state)
 {
     struct process *self = copi_self_checked("cop_become");
+    if (self->flags & PROCESS_DYING)
+        copi_exit(COP_NORMAL);              /* only a deferred action ends here */
     if (self->current != NULL && (self->flags & PROCESS_KEPT) == 0)
         copi_message_free_held(self, &self->current);   /* its handler does not return */
     self->current = NULL;
-    self->entry.handler = handler;
+    self->handler = handler;
     self->argument = state;
     self->flags |= PROCESS_SERVES;
     copi_switch(EVENT_BECOME);
@@ -216,7 +213,13 @@ void cop_become(cop_handler *handler, void *state)
 void cop_become_timeout(int64_t timeout_ms)
 {
     struct process *self = copi_self_checked("cop_become_timeout");
-    self->serve_deadline = copi_deadline(timeout_ms);
+    int64_t deadline = copi_deadline(timeout_ms);
+    if (deadline == COPI_NEVER && self->wait == NULL)
+        return;
+    struct wait_record *wait = copi_wait_record(self);
+    if (wait == NULL)
+        copi_wait_no_memory();
+    wait->serve_deadline = deadline;
 }
 
 void cop_message_keep(cop_message *message)
@@ -252,7 +255,7 @@ void copi_exit_by_signal(const cop_reason *reason)
     if (self->flags & PROCESS_DYING)
         cop_reason_unref(reason);       /* a process ends once: the first reason stays */
     else
-        self->exit_reason = reason;
+        copi_process_dies(self, reason);
     copi_switch(EVENT_EXIT);
     __builtin_unreachable();
 }
@@ -333,7 +336,7 @@ void copi_process_cleanup(struct process *process)
  * later is found when incoming is closed; who sends without end does not keep it from dying. */
 static void gather(struct process *process)
 {
-    copi_timer_take_out(&process->timer);
+    copi_wait_record_free(process);
     copi_relations_stop_timers(process);
     if ((process->flags & PROCESS_GATHERED) == 0)
         copi_mailbox_gather(process);
@@ -369,7 +372,6 @@ static void tell(struct process *process)
     if (copi_sim_runs)
         copi_sim_told();
     copi_relations_tell(process, pid, reason);
-    process->exit_reason = NULL;
     cop_reason_unref(reason);
     copi_slot_retire(copi_scheduler, process, pid);
 }
@@ -378,7 +380,8 @@ static void tell(struct process *process)
  * that brings up work for the cleanup waits for it, and is passed over when it is done. */
 bool copi_process_finish(struct process *process)
 {
-    COP_ASSERT(process->exit_reason != NULL && process->stack == NULL);
+    COP_ASSERT((process->flags & PROCESS_DYING) != 0 && process->exit_reason != NULL);
+    COP_ASSERT(process->stack == NULL);
     if (copi_process_needs_cleanup(process))
         return false;
     gather(process);

@@ -5,6 +5,10 @@
  * runs), so a pointer found through a pid can always be read.  What it points to may be
  * a successor by then: `pid` and signal.h's `target` tell.
  *
+ * There may be millions of them, most of which do nothing most of the time.  So a process has at
+ * hand what every one needs; for the rest it has two records, made when they are needed: one for
+ * its waits, which goes with it, and one of what few processes have, which stays with the slot.
+ *
  * Pid: generation << 24 | index.  Generations start at 1, so no pid is 0; a generation has 40
  * bits and is never used twice for an index.
  *
@@ -40,14 +44,33 @@ enum { COPI_INDEX_BITS = 24 };
 enum process_flag {
     PROCESS_TRAPS = 1,         /* trap_exit */
     PROCESS_SERVES = 2,        /* entry is a handler (cop_become) */
-    PROCESS_DYING = 4,         /* exit_reason is final; runs its deferred actions */
+    PROCESS_DYING = 4,         /* has an exit_reason; runs its deferred actions */
     PROCESS_KEPT = 8,          /* the handler keeps its message */
     PROCESS_REPORT = 16,       /* a crash report is due */
-    PROCESS_MARK = 32,         /* mark is set */
+    PROCESS_MARK = 32,         /* wait->mark is set */
     PROCESS_GATHERED = 64,     /* DYING, and incoming was looked through */
     PROCESS_MUST_NOT_WAIT = 128,   /* is in a function of the program's that must not */
     PROCESS_SPARED = 256,      /* a simulation's faults pass it by */
-    PROCESS_MARK_TYPE = 512    /* mark is of a type */
+    PROCESS_MARK_TYPE = 512    /* it is of a type */
+};
+
+/* What a process has from the first time that it waits with a time limit, or makes a reference to
+ * receive by, until its end: wait.h.  The owner's, and who fires the timer follows `process`. */
+struct wait_record {
+    struct timer timer;                    /* of the current wait */
+    struct process *process;
+    int64_t serve_deadline;                /* when the handler wants NULL */
+    struct signal **mark;                  /* receives by mark_key start here, if PROCESS_MARK */
+    uint64_t mark_key;                     /* a reference's serial, or a type */
+    uint8_t block_class;
+};
+
+/* What few processes have: made by the owner, and then the slot's for ever, so that any thread may
+ * follow `extras` at any time.  Without a process it says that there is nothing. */
+struct extras {
+    _Atomic(struct limits *) limits;       /* limit.h's, the slot's for ever; NULL: none yet */
+    _Atomic(struct name *) name;           /* written under the names' lock */
+    struct dictionary *dictionary;         /* the owner's: dictionary.c's, or NULL */
 };
 
 struct process {
@@ -61,10 +84,6 @@ struct process {
     uint16_t flags;
     _Atomic bool doomed;                   /* a hint, set by all: a kill was sent to it */
     struct process *next;                  /* in a run queue or among the free */
-    union {
-        uint64_t generation;               /* FREE: of the next pid of this slot */
-        struct dictionary *dictionary;     /* alive: dictionary.c's, or NULL */
-    };
 
     struct signal *mailbox;                /* received and not taken, oldest first */
     struct signal **mailbox_end;
@@ -73,20 +92,18 @@ struct process {
     uint8_t stack_class;
     _Atomic uint16_t group;                /* written by the owner, read by all */
     struct signal *pending;                /* never to be received: for the dead to answer */
-    struct signal **mark;                  /* receives by mark_key start here */
-    uint64_t mark_key;                     /* a reference's serial, or a type */
 
     struct stack *stack;                   /* held while blocked; NULL: none */
     union {
         cop_function *function;
-        cop_handler *handler;
-    } entry;
+        cop_handler *handler;              /* PROCESS_SERVES */
+        const cop_reason *exit_reason;     /* PROCESS_DYING, which is never entered anew */
+    };
     void *argument;                        /* the function's, or the handler's state */
     struct signal *owned;                  /* messages made or taken, not yet sent or freed */
     struct signal *current;                /* the one that the handler has; message.h */
     struct signal *received;               /* the last cop_receive's */
-    struct timer timer;                    /* of the current wait */
-    int64_t serve_deadline;                /* when the handler wants NULL */
+    struct wait_record *wait;              /* or NULL */
 
     struct hash relations;                 /* links, monitors, aliases, timers: relation.h */
     uint64_t last_serial;
@@ -94,14 +111,15 @@ struct process {
     union {
         uint64_t parent_alias;             /* alive: serial of the parent's reference, or 0 */
         uint64_t last_pid;                 /* not alive any more: the pid it had */
+        uint64_t generation;               /* FREE: of the next pid of this slot */
     };
-    _Atomic(struct name *) name;           /* written under the names' lock */
-    _Atomic(struct limits *) limits;       /* limit.h's, the slot's for ever; NULL: none yet */
+    _Atomic(struct extras *) extras;       /* or NULL; any process's of this slot */
     struct arena *arena;
     struct cop_deferred *deferred;
     const char *label;
-    const cop_reason *exit_reason;
 };
+
+_Static_assert(sizeof(struct process) <= 192, "three lines of the cache, and there are millions");
 
 /* What `incoming` says when it is no signal. */
 #define COPI_CLOSED ((struct signal *)(uintptr_t)1)
@@ -155,6 +173,16 @@ void copi_processes_each(void (*visit)(struct process *));
  * is born or ends meanwhile may be among them or not.  [any thread] */
 cop_pid copi_processes_next(size_t *cursor);
 
+/* The slot's extras, made if it has none; NULL without memory.  By the owner, in the runtime's own
+ * work; or before anybody knows the process. */
+struct extras *copi_extras_made(struct process *process);
+
+/* If it has any.  [any thread] */
+static inline struct extras *copi_extras(const struct process *process)
+{
+    return atomic_load_explicit(&process->extras, memory_order_acquire);
+}
+
 size_t copi_processes_count(void);
 
 /* The same with those that are no longer found and still tell others of their end.  [any thread] */
@@ -184,6 +212,14 @@ static inline void copi_probe(const void *bytes, size_t size)
         (void)at[i];
     if (size > 0)
         (void)at[size - 1];
+}
+
+/* From here on it is dying; the reason is taken over.  By the owner, once. */
+static inline void copi_process_dies(struct process *process, const cop_reason *reason)
+{
+    COP_DEBUG((process->flags & PROCESS_DYING) == 0);
+    process->exit_reason = reason;
+    process->flags |= PROCESS_DYING;
 }
 
 /* Ends the running process (reason taken over): by its own doing, which is reported when

@@ -44,9 +44,16 @@ struct relation *copi_relation_add(struct process *process, enum relation_kind k
     return relation;
 }
 
+/* The word that a link has in a deterministic run only. */
+static uint64_t *age_of(struct relation *link)
+{
+    COP_ASSERT(link->kind == RELATION_LINK && copi_node.options.deterministic);
+    return &link->other.bits;
+}
+
 static void relation_free(struct relation *relation)
 {
-    if (relation->name != NULL)
+    if (relation->named)
         free(relation->name);
     copi_slab_give(copi_slab(), relation, relation->block_class);
 }
@@ -54,7 +61,7 @@ static void relation_free(struct relation *relation)
 void copi_relation_remove(struct process *process, struct relation *relation)
 {
     if (relation->kind == RELATION_LINK && copi_node.options.deterministic)
-        copi_link_order_remove(copi_pid(process), relation->other.bits);
+        copi_link_order_remove(copi_pid(process), *age_of(relation));
     copi_hash_remove(&process->relations, &relation->node);
     relation_free(relation);
 }
@@ -78,9 +85,11 @@ static struct relation *link_find(struct process *process, cop_pid peer)
 
 static void link_add(struct process *process, cop_pid peer)
 {
-    struct relation *link = copi_relation_add(process, RELATION_LINK, peer.bits, sizeof *link);
-    if (copi_node.options.deterministic)
-        link->other.bits = copi_link_order_add(copi_pid(process), peer);
+    bool deterministic = copi_node.options.deterministic;
+    size_t size = COPI_LINK_BYTES + (deterministic ? sizeof(uint64_t) : 0);
+    struct relation *link = copi_relation_add(process, RELATION_LINK, peer.bits, size);
+    if (deterministic)
+        *age_of(link) = copi_link_order_add(copi_pid(process), peer);
 }
 
 void copi_link_received(struct process *process, struct signal *signal)
@@ -239,8 +248,8 @@ bool copi_down_received(struct process *process, struct signal *signal)
     struct relation *monitor = copi_relation_find(process, RELATION_MONITOR, signal->serial);
     if (monitor == NULL)
         return false;
-    char *name = monitor->name;
-    monitor->name = NULL;
+    char *name = monitor->named ? monitor->name : NULL;
+    monitor->named = false;
     copi_signal_to_down_message(signal, name);
     monitor_off(process, monitor);
     return true;
@@ -278,7 +287,9 @@ cop_ref cop_monitor_opt(cop_dest target, enum cop_alias_mode alias)
             copi_relation_add(self, RELATION_ALIAS, ref.serial, sizeof(struct relation))->alias =
                 (uint8_t)alias;
     } else {
-        copi_monitor_add(self, pid, alias, ref.serial)->name = name;
+        struct relation *monitor = copi_monitor_add(self, pid, alias, ref.serial);
+        monitor->name = name;
+        monitor->named = name != NULL;
         if (copi_process_alive(pid) == NULL)
             copi_signal_send(ref.owner, copi_signal_new(SIGNAL_DOWN, pid, ref.serial, COP_NOPROC));
         else

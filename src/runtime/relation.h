@@ -42,15 +42,20 @@ struct relation {
     struct hash_node node;
     uint64_t serial;           /* LINK: of the unlink under way; WATCHER: the watcher's; TIMER: of
                                 * the alias it sends to, or 0 */
-    cop_pid other;             /* MONITOR, WATCHER; TIMER: whom it sends to; LINK, if deterministic:
-                                * link_order.h's age */
     uint8_t kind;
     uint8_t block_class;
     uint8_t alias;             /* MONITOR, ALIAS, WATCHER: enum cop_alias_mode; TIMER: 1 if its
                                 * message has a drop function */
-    char *name;                /* MONITOR: the name it was made by, TIMER: that it sends to; owned,
-                                * or NULL */
+    bool named;                /* MONITOR, TIMER: has a name, owned */
+
+    /* -- a LINK ends here; one of a deterministic run has the next word: link_order.h's age -- */
+    cop_pid other;             /* MONITOR, WATCHER; TIMER: whom it sends to */
+    char *name;                /* MONITOR: the name it was made by, TIMER: that it sends to */
 };
+
+/* There may be millions of links. */
+enum { COPI_LINK_BYTES = offsetof(struct relation, other) };
+_Static_assert(COPI_LINK_BYTES == 32, "a link is in the smallest block of the slab");
 
 struct relation_timer {
     struct relation relation;
@@ -68,21 +73,21 @@ static inline struct relation_timer *copi_relation_of_timer(struct timer *timer)
 /* The record, or NULL. */
 struct relation *copi_relation_find(struct process *process, enum relation_kind kind, uint64_t key);
 
-/* Adds and removes; add ends the node without memory: half a link would be worse. */
+/* Adds and removes; add ends the node without memory: half a link would be worse.  The size is a
+ * link's, or that of a record with all that its kind has. */
 struct relation *copi_relation_add(struct process *process, enum relation_kind kind, uint64_t key,
                                    size_t size);
 void copi_relation_remove(struct process *process, struct relation *relation);
 
-/* What add does with the record that it has taken from the slab. */
+/* What add does with the record that it has taken from the slab; `other` is still to be set. */
 static inline void copi_relation_put(struct hash *relations, struct relation *relation,
                                      enum relation_kind kind, uint64_t key, uint8_t block_class)
 {
     relation->serial = 0;
-    relation->other = COP_NO_PID;
     relation->kind = (uint8_t)kind;
     relation->block_class = block_class;
     relation->alias = COP_ALIAS_NONE;
-    relation->name = NULL;
+    relation->named = false;
     copi_hash_insert(relations, &relation->node, key);
 }
 

@@ -10,6 +10,7 @@
 #include "queue.h"
 #include "reason.h"
 #include "sim.h"
+#include "wait.h"
 
 COPI_THREAD_VARIABLE(struct scheduler *, copi_scheduler_of_thread);
 
@@ -199,7 +200,7 @@ void copi_give_turn(void)
 static void handle(struct process *process)
 {
     process->flags &= (uint16_t)~PROCESS_KEPT;
-    process->entry.handler(process->argument, &process->current->message);
+    process->handler(process->argument, &process->current->message);
     if ((process->flags & PROCESS_KEPT) == 0)
         copi_message_free_held(process, &process->current);
     process->current = NULL;
@@ -210,18 +211,20 @@ static enum switch_event serve(struct process *process)
 {
     while (copi_scheduler->budget-- > 0) {
         bool served = copi_mailbox_serve(process);
-        bool late = !served && process->serve_deadline != COPI_NEVER &&
-                    process->serve_deadline <= copi_now();
+        struct wait_record *wait = process->wait;    /* NULL: it never wanted a time limit */
+        bool limited = wait != NULL && wait->serve_deadline != COPI_NEVER;
+        bool late = !served && limited && wait->serve_deadline <= copi_now();
         if (!served && !late) {
-            if (process->serve_deadline != COPI_NEVER &&
-                !copi_timer_arm(&process->timer, TIMER_WAIT, process->serve_deadline))
-                cop_raise("enomem: no memory for a timer");
+            if (limited && !copi_timer_arm(&wait->timer, TIMER_WAIT, wait->serve_deadline))
+                copi_wait_no_memory();
             return EVENT_IDLE;
         }
-        copi_timer_disarm(&process->timer);
-        process->serve_deadline = COPI_NEVER;
+        if (wait != NULL) {
+            copi_timer_disarm(&wait->timer);
+            wait->serve_deadline = COPI_NEVER;
+        }
         if (late)
-            process->entry.handler(process->argument, NULL);
+            process->handler(process->argument, NULL);
         else
             handle(process);
     }
@@ -237,9 +240,8 @@ static enum switch_event go(struct process *process)
     if (process->flags & PROCESS_SERVES)
         return serve(process);
     copi_mailbox_drain(process);          /* an exit signal may be there before its first step */
-    process->entry.function(process->argument);
-    process->exit_reason = COP_NORMAL;
-    process->flags |= PROCESS_DYING;
+    process->function(process->argument);
+    copi_process_dies(process, COP_NORMAL);
     copi_process_cleanup(process);        /* here: no stack is as good as one that has returned */
     return EVENT_END;
 }
@@ -256,11 +258,8 @@ static inline void settle(struct process *process, enum switch_event event)
 {
     if (event == EVENT_IDLE && wait_begins(process))
         return;
-    if (event == EVENT_END) {
-        process->flags |= PROCESS_DYING;
-        if (copi_process_finish(process))
-            return;
-    }
+    if (event == EVENT_END && copi_process_finish(process))
+        return;
     copi_enqueue(process);
 }
 
@@ -356,7 +355,7 @@ static enum switch_event enter(struct scheduler *scheduler, struct process *proc
     struct stack *stack = stack_for(scheduler, process);
     if (stack == NULL) {
         if ((process->flags & PROCESS_DYING) == 0)
-            process->exit_reason = &copi_reason_enomem;
+            copi_process_dies(process, &copi_reason_enomem);
         return EVENT_NONE;
     }
     begin_turn(scheduler, process, stack);
@@ -375,7 +374,7 @@ static void crashed(struct scheduler *scheduler, struct process *process)
     copi_stdio_release();
     if (process->flags & PROCESS_DYING)
         return;                           /* in a deferred action: the first reason stays */
-    process->exit_reason = copi_reason_crash(&scheduler->crash.crash);
+    copi_process_dies(process, copi_reason_crash(&scheduler->crash.crash));
     process->flags |= PROCESS_REPORT;
 }
 
@@ -386,7 +385,7 @@ static void killed(struct process *process)
     if (process->flags & PROCESS_DYING)
         return;
     copi_mailbox_killed(process);
-    process->exit_reason = COP_KILLED;
+    copi_process_dies(process, COP_KILLED);
 }
 
 /* Takes the stack back, or leaves it with the process.  Returns whether the process stays at
@@ -423,7 +422,6 @@ static bool turn_ended(struct scheduler *scheduler, struct process *process,
     case EVENT_KILL: killed(process); break;
     default: break;
     }
-    process->flags |= PROCESS_DYING;
     if (copi_process_finish(process))
         return false;
     if (event != EVENT_NONE)

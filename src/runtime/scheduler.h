@@ -38,8 +38,8 @@ enum switch_event {
     EVENT_YIELD,     /* wants to go on; keeps the stack */
     EVENT_TURN,      /* wants to go on; has done with the stack */
     EVENT_BECOME,    /* has become a server: its stack is to be started anew */
-    EVENT_END,       /* exit_reason is set; has done with the stack */
-    EVENT_EXIT,      /* exit_reason is set; its stack is to be started anew */
+    EVENT_END,       /* is DYING; has done with the stack */
+    EVENT_EXIT,      /* is DYING; its stack is to be started anew */
     EVENT_CRASH,     /* a fault; the scheduler's crash has it */
     EVENT_KILL       /* it did not come back by itself and was killed */
 };

@@ -28,6 +28,7 @@ start(struct process *self, const cop_dest *to, char *name, int64_t delay_ms,
     record->relation.serial = to->alias;
     record->relation.alias = drops;
     record->relation.name = name;
+    record->relation.named = name != NULL;
     record->signal = signal;
     signal->flags |= SIGNAL_GONE;
     signal->target = ref.owner.bits;

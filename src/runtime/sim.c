@@ -13,6 +13,7 @@
 #include "reason.h"
 #include "relation.h"
 #include "sim_state.h"
+#include "wait.h"
 
 enum { MILLION = 1000000, NS_OF_MS = 1000000 };
 
@@ -254,7 +255,7 @@ static void check_timer(struct timer *timer)
     if (timer->kind == TIMER_SEND)
         owner.bits = copi_relation_of_timer(timer)->signal->target;
     else
-        owner = copi_pid((struct process *)((char *)timer - offsetof(struct process, timer)));
+        owner = copi_pid(copi_wait_of_timer(timer)->process);
     if (copi_process_alive(owner) == NULL)
         fail("a timer belongs to a living process", "");
 }

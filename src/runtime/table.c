@@ -1,4 +1,5 @@
 /* table.c - the table of processes: slots, pids, counting. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../base/assert.h"
@@ -38,13 +39,28 @@ bool copi_processes_init(size_t limit)
     return copi_processes.slots != NULL;
 }
 
+struct extras *copi_extras_made(struct process *process)
+{
+    struct extras *extras = copi_extras(process);
+    if (extras == NULL && (extras = calloc(1, sizeof *extras)) != NULL)
+        atomic_store_explicit(&process->extras, extras, memory_order_release);
+    return extras;
+}
+
+static void extras_free(struct process *slot)
+{
+    free(copi_limits(slot));
+    free(copi_extras(slot));
+    atomic_store_explicit(&slot->extras, NULL, memory_order_relaxed);
+}
+
 void copi_processes_deinit(void)
 {
     COP_ASSERT(copi_slots_in_use() == 0);
     atomic_store(&table.open, false);
     atomic_store(&table.foreign, 0);
     size_t used = atomic_load(&copi_processes.used);
-    for (size_t i = 0; i < used; i++) copi_limits_free(&copi_processes.slots[i]);
+    for (size_t i = 0; i < used; i++) extras_free(&copi_processes.slots[i]);
     atomic_store(&copi_processes.used, 0);       /* from now on no pid leads anywhere */
     copi_memory_release(copi_processes.slots, table.capacity * sizeof(struct process));
     copi_processes.slots = NULL;
@@ -223,7 +239,7 @@ cop_pid copi_slot_pid(const struct process *slot)
 void copi_slot_publish(struct scheduler *scheduler, struct process *slot)
 {
     uint64_t pid = copi_slot_pid(slot).bits;
-    slot->dictionary = NULL;                    /* in the generation's place */
+    slot->parent_alias = 0;                     /* in the generation's place */
     if (scheduler != NULL)
         count(&scheduler->lives.born);
     else
@@ -245,7 +261,8 @@ void copi_slot_unpublish(struct scheduler *scheduler, struct process *slot)
  * a full fence each, so one of them sees the other's. */
 void copi_slot_retire(struct scheduler *scheduler, struct process *slot, cop_pid pid)
 {
-    COP_ASSERT(slot->relations.count == 0 && slot->mailbox == NULL && slot->arena == NULL);
+    COP_ASSERT(slot->relations.count == 0 && slot->mailbox == NULL && slot->arena == NULL &&
+               slot->wait == NULL);
     slot->generation = (pid.bits >> COPI_INDEX_BITS) + 1;
     copi_slot_give(scheduler, slot);
     count(&scheduler->lives.gone);

@@ -11,6 +11,7 @@
 #include "message.h"
 #include "node.h"
 #include "relation.h"
+#include "wait.h"
 
 /* ---- the heap: 4-ary, from 1, the earliest deadline first, then the earliest armed ----- */
 
@@ -330,10 +331,10 @@ static void fire_send(struct timer_heap *heap, struct relation_timer *record)
     struct signal *signal = record->signal;
     cop_pid owner = { signal->target };
     uint64_t serial = record->relation.node.key;
-    cop_dest to = { record->relation.other, record->relation.serial, record->relation.name, NULL };
+    cop_dest to = { record->relation.other, record->relation.serial, NULL, NULL };
     char name[COP_NAME_MAX + 1] = "";
-    if (to.name != NULL)
-        to.name = memcpy(name, to.name, strlen(to.name) + 1);
+    if (record->relation.named)
+        to.name = memcpy(name, record->relation.name, strlen(record->relation.name) + 1);
     record->signal = NULL;
     unlock(heap);
 
@@ -402,7 +403,7 @@ void copi_timers_fire(struct timer_heap *heap, int64_t now)
             continue;
         }
         if (wait_is_over(heap, timer, now))
-            copi_wake((struct process *)((char *)timer - offsetof(struct process, timer)));
+            copi_wake(copi_wait_of_timer(timer)->process);
         unlock(heap);
     }
 }

@@ -1,9 +1,10 @@
 /* timer.h - deadlines: one heap and one wheel for each scheduler.
  *
- * A timer is embedded in what it belongs to: a process's wait, or a relation (send_after). It
- * sits in the heap or the wheel of the scheduler on which it was armed, under that heap's biased
- * lock; only that scheduler fires it, and its deputy while it is lost (monitor.h).  Equal deadlines
- * fire in the order of arming, whose number goes with a timer from the wheel to the heap.
+ * A timer is embedded in what it belongs to: the record of a process's waits, or a relation
+ * (send_after).  It sits in the heap or the wheel of the scheduler on which it was armed, under
+ * that heap's biased lock; only that scheduler fires it, and its deputy while it is lost
+ * (monitor.h).  Equal deadlines fire in the order of arming, whose number goes with a timer from
+ * the wheel to the heap.
  *
  * Most waits end by a message long before their deadline.  So a wait's timer is taken out lazily:
  * disarming it only says that nothing is wanted; its entry stays in the heap, and a later wait that
@@ -39,7 +40,7 @@
 #define COPI_NEVER INT64_MAX
 #define COPI_AT_ONCE INT64_MIN       /* the deadline of who does not wait */
 
-enum timer_kind { TIMER_WAIT, TIMER_SEND };   /* in struct process; in struct relation_timer */
+enum timer_kind { TIMER_WAIT, TIMER_SEND };   /* in struct wait_record; relation_timer */
 
 struct timer {
     _Atomic int64_t wanted;      /* COPI_NEVER: not */

@@ -1,4 +1,5 @@
-/* wait.h - waiting for something that is no signal: a blocking function's return, a descriptor.
+/* wait.h - waiting: until when, and for something that is no signal, a blocking function's return
+ * or a descriptor.
  *
  * Who makes it happen, on whatever thread, sets the flag and then calls copi_wake on the process.
  * That reads the process's `incoming`, which the process empties before it reads the flag; all four
@@ -9,6 +10,43 @@
 #define COPI_WAIT_H
 
 #include "process.h"
+
+/* ---- the record of a process's waits, struct wait_record ---- */
+
+/* [process] Its record, made if there is none; NULL without memory. */
+struct wait_record *copi_wait_record_new(struct process *self);
+
+static inline struct wait_record *copi_wait_record(struct process *self)
+{
+    return __builtin_expect(self->wait != NULL, 1) ? self->wait : copi_wait_record_new(self);
+}
+
+/* By the scheduler, at the end: its timer is taken out first. */
+void copi_wait_record_free(struct process *process);
+
+static inline struct wait_record *copi_wait_of_timer(struct timer *timer)
+{
+    return (struct wait_record *)((char *)timer - offsetof(struct wait_record, timer));
+}
+
+__attribute__((noreturn, cold)) void copi_wait_no_memory(void);
+
+/* [process] A wait until that deadline, which is not COPI_NEVER, begins or goes on; is over. */
+static inline void copi_wait_arm(struct process *self, int64_t deadline)
+{
+    struct wait_record *wait = copi_wait_record(self);
+    if (wait == NULL || (copi_timer_wanted(&wait->timer) != deadline &&
+                         !copi_timer_arm(&wait->timer, TIMER_WAIT, deadline)))
+        copi_wait_no_memory();
+}
+
+static inline void copi_wait_disarm(struct process *self)
+{
+    if (self->wait != NULL)
+        copi_timer_disarm(&self->wait->timer);
+}
+
+/* ---- for something that is no signal ---- */
 
 /* [process] [may block] Until the flag is set or the deadline has passed.  An exit signal may end
  * the process here; a deferred action, which must not wait, ends here. */

@@ -167,7 +167,7 @@ static const char *const modes[] = { "none", "explicit", "demonitor", "reply" };
 
 static void trace_modes(const char *what, void (*story)(enum cop_alias_mode))
 {
-    for (enum cop_alias_mode mode = COP_ALIAS_NONE; mode <= COP_ALIAS_ACK; mode++) {
+    for (enum cop_alias_mode mode = COP_ALIAS_NONE; mode <= COP_ALIAS_REPLY; mode++) {
         trace("%s, %s", modes[mode], what);
         story(mode);
     }

@@ -409,6 +409,47 @@ START_TEST(signals_that_are_no_messages_do_not_end_the_wait_nor_begin_it_anew)
 }
 END_TEST
 
+/* ---- at the end ------------------------------------------------------------------------ */
+
+static void says_first(void *argument)
+{
+    (void)argument;
+    trace("the oldest action");
+}
+
+/* What it begins here needs memory for its waits once more. */
+static void becomes_in_vain(void *argument)
+{
+    (void)argument;
+    cop_monitor(cop_parent());
+    cop_become_timeout(10);
+    trace("becomes");
+    cop_become(trace_message, NULL);
+    trace("goes on behind become");
+}
+
+static void ends_with_actions(void *argument)
+{
+    (void)argument;
+    cop_defer(says_first, NULL);
+    cop_defer(becomes_in_vain, NULL);
+    cop_exit(cop_reason_atom("done"));
+}
+
+static void watches_the_end(void *argument)
+{
+    (void)argument;
+    trace_end_of("it", ends_with_actions, NULL);
+}
+
+START_TEST(a_deferred_action_that_becomes_a_server_ends_there_and_the_others_run)
+{
+    expect_story(watches_the_end, "becomes\n"
+                                  "the oldest action\n"
+                                  "it down: done\n");
+}
+END_TEST
+
 static Suite *become_suite(void)
 {
     Suite *suite = suite_create("become");
@@ -422,6 +463,7 @@ static Suite *become_suite(void)
     tcase_add_test(tests, a_handler_gets_null_when_no_message_came_in_time);
     tcase_add_test(tests, a_timeout_of_zero_looks_once_and_messages_go_first);
     tcase_add_test(tests, signals_that_are_no_messages_do_not_end_the_wait_nor_begin_it_anew);
+    tcase_add_test(tests, a_deferred_action_that_becomes_a_server_ends_there_and_the_others_run);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -268,9 +268,10 @@ static void awaits_hundreds(void *argument)
         for (int i = 0; i < TASKS; i++) tasks[i] = start_square(i);
         ck_assert_int_eq(cop_task_yield_many(tasks, TASKS, 0, &kill, yielded), COP_OK);
         for (int i = 0; i < TASKS; i++) {
-            expect_that(!cop_is_alive(tasks[i].pid));
-            expect_that(yielded[i].error != COP_OK ||
-                        cop_expect(yielded[i].message, number)->value == i * i);
+            if (yielded[i].error != COP_OK)      /* who has sent a result is about to end */
+                expect_that(!cop_is_alive(tasks[i].pid));
+            else
+                expect_that(cop_expect(yielded[i].message, number)->value == i * i);
             cop_task_result_deinit(&yielded[i]);
         }
         while (cop_process_count() > 1) cop_yield();

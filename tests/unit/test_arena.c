@@ -65,8 +65,9 @@ END_TEST
 START_TEST(one_small_block_costs_one_small_block_of_the_slab)
 {
     static const struct { size_t block, chunk; } cases[] = {
-        { 0, 128 }, { 8, 128 }, { 64, 128 }, { 72, 128 }, { 73, 192 }, { 100, 192 }, { 136, 192 },
-        { 137, 256 }, { 200, 256 }, { 300, 384 }, { 850, 1024 }
+        { 0, 96 }, { 8, 96 }, { 40, 96 }, { 48, 96 }, { 49, 128 }, { 80, 128 }, { 81, 192 },
+        { 100, 192 }, { 144, 192 }, { 145, 256 }, { 208, 256 }, { 209, 384 }, { 300, 384 },
+        { 850, 1024 }
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         alloc(cases[i].block);
@@ -245,14 +246,39 @@ START_TEST(blocks_freed_in_a_small_arena_are_used_again_in_a_large_one)
 }
 END_TEST
 
-/* The first chunk has 128 bytes: 40 of its own, 32 for the first block, 56 left over for a
- * block of 48 bytes with its header when a larger one has had to go elsewhere. */
+/* The first chunk has 96 bytes: 40 of its own, 32 for the first block, 24 left over for a block of
+ * 8 bytes with its header when a larger one has had to go elsewhere. */
 START_TEST(what_is_left_of_a_chunk_is_used_for_a_smaller_block)
 {
     char *first = alloc(20);
     char *elsewhere = alloc(150);
-    ck_assert(elsewhere < first || elsewhere >= first + 128);
-    ck_assert_ptr_eq(alloc(36), first + 32);
+    ck_assert(elsewhere < first || elsewhere >= first + 96);
+    ck_assert_ptr_eq(alloc(8), first + 32);
+}
+END_TEST
+
+/* It has 48 bytes at 48, up to the chunk's end; freed, its place is one of 40. */
+START_TEST(the_first_block_may_have_all_of_its_chunk)
+{
+    static const size_t smaller[] = { 40, 41, 1 };
+    for (size_t size = 41; size <= 48; size++) {
+        for (size_t i = 0; i < 3; i++) {
+            struct held first = { alloc(size), size, 0xf1 };
+            memset(first.block, first.fill, size);
+            struct held second = { alloc(30), 30, 0xf2 };
+            memset(second.block, second.fill, 30);
+            check_held(&first);
+            unsigned char *moved = copi_arena_realloc(&arena, cache, first.block, smaller[i]);
+            for (size_t j = 0; j < smaller[i] && j < size; j++)
+                ck_assert_uint_eq(moved[j], 0xf1);
+            memset(moved, 0xf3, smaller[i]);
+            copi_arena_free(arena, moved);
+            ck_assert_uint_eq(copi_arena_used(arena), 30);
+            memset(alloc(40), 0xf4, 40);
+            check_held(&second);
+            copi_arena_destroy(&arena, cache);
+        }
+    }
 }
 END_TEST
 
@@ -425,6 +451,7 @@ int main(void)
     tcase_add_test(tests, a_process_that_frees_what_it_takes_does_not_grow);
     tcase_add_test(tests, blocks_freed_in_a_small_arena_are_used_again_in_a_large_one);
     tcase_add_test(tests, what_is_left_of_a_chunk_is_used_for_a_smaller_block);
+    tcase_add_test(tests, the_first_block_may_have_all_of_its_chunk);
     tcase_add_test(tests, a_large_block_is_given_back_when_it_is_freed);
     tcase_add_test(tests, an_arena_knows_its_blocks_until_they_are_freed);
     tcase_add_test(tests, a_size_that_no_machine_has_is_refused_and_nothing_changes);

@@ -61,7 +61,7 @@ test-asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 test-tsan: ## all tests under ThreadSanitizer
 	@tools/setup.sh build-tsan -Db_sanitize=thread -Db_lundef=false $(SETUP)
 	@ninja -C build-tsan
-	@$(STEADY) tools/run_tests.py build-tsan $(TESTS)
+	@$(STEADY) tools/run_tests.py build-tsan --without tests/tsan.txt $(TESTS)
 
 test-hostile: ## all tests with the smallest limits, a turn for others at each send, memory poisoned
 	@tools/setup.sh build-hostile -Dhostile=true $(SETUP)

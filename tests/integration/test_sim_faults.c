@@ -64,27 +64,37 @@ static uint64_t walk(cop_function *story, enum cop_sim_kind kind, int64_t value,
 
 COP_CALL(ask, { int n; }, { int n; });
 
-static void give_back(void *counter)
+static int held;                            /* by all together */
+
+struct holder {
+    bool holds;
+    char *text;
+};
+
+static void give_back(void *argument)
 {
-    --*(int *)counter;
+    struct holder *holder = argument;
+    if (holder->holds) held--;
+    holder->holds = false;
 }
 
-static int held;
-
+/* Between what is held and its clean-up nothing may strike: cop_defer may. */
 static cop_next begins(void *state, const void *argument)
 {
     (void)argument;
+    struct holder *holder = state;
     cop_trap_exit(true);                    /* so that terminate is called */
-    cop_defer(give_back, &held);            /* which may be struck */
+    cop_defer(give_back, holder);
+    holder->holds = true;
     held++;
-    *(char **)state = cop_strdup("state");
+    holder->text = cop_strdup("state");
     return cop_ok();
 }
 
 static cop_next answers(void *state, const cop_message *request, cop_from from)
 {
     (void)from;
-    expect_that(strcmp(*(char **)state, "state") == 0);
+    expect_that(strcmp(((struct holder *)state)->text, "state") == 0);
     return cop_reply(ask, .n = cop_expect(request, ask)->n + 1);
 }
 
@@ -95,10 +105,10 @@ static cop_next ignores(void *state, const cop_message *message)
     return cop_noreply();
 }
 
-static const cop_gen_server server = { .name = "server", .state_size = sizeof(char *),
+static const cop_gen_server server = { .name = "server", .state_size = sizeof(struct holder),
                                        .init = begins, .handle_call = answers,
                                        .handle_info = ignores, .mailbox = { .limit = 10 } };
-static const cop_gen_server other = { .state_size = sizeof(char *), .init = begins,
+static const cop_gen_server other = { .state_size = sizeof(struct holder), .init = begins,
                                       .handle_call = answers, .handle_info = ignores };
 
 /* With a time to start in. */

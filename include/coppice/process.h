@@ -76,7 +76,7 @@ enum cop_alias_mode {
 typedef struct cop_spawn_options {
     bool link;             /* link it to the caller, atomically with its start */
     bool monitor;          /* monitor it, atomically; ret_ref gets the reference */
-    enum cop_alias_mode alias;     /* with monitor: whether the reference is an alias too */
+    enum cop_alias_mode alias_mode;    /* with monitor: whether the reference is an alias too */
     cop_ref *ret_ref;      /* where monitor's reference goes */
     bool trap_exit;        /* start with trap_exit on */
     const char *label;     /* for reports; must outlive the process (a literal) */

@@ -131,7 +131,7 @@ static cop_pid spawn(cop_function *function, const cop_start_options *options, c
     cop_spawn_options spawn = {
         .link = options->link,
         .monitor = true,
-        .alias = COP_ALIAS_ACK,
+        .alias_mode = COP_ALIAS_ACK,
         .ret_ref = ret_ref,
         .trap_exit = options->trap_exit,
         .label = options->label,
@@ -203,7 +203,8 @@ static cop_started await(cop_pid pid, cop_ref ref, int64_t timeout_ms)
     cop_message *message = cop_take(&by_ref, timeout_ms);
     while (message != NULL && !is_answer(message)) {
         cop_message_free(message);
-        message = cop_take(&by_ref, timeout_ms < 0 ? COP_INFINITY : copi_ms_until(until_ns));
+        int64_t left_ms = timeout_ms < 0 ? COP_INFINITY : copi_ms_until(until_ns);
+        message = left_ms == 0 ? NULL : cop_take(&by_ref, left_ms);
     }
     if (message == NULL)
         return give_up(pid, ref, COP_ETIMEOUT);

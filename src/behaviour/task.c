@@ -131,7 +131,7 @@ cop_task cop_task_async(cop_task_function *function, const void *argument, size_
     struct task_work *work = copi_task_pack(function, argument, size, &block_size);
     cop_task task = { .error = COP_OK };
     task.pid = cop_spawn_opt(copi_task_main, work, block_size, &(cop_spawn_options){
-        .link = true, .monitor = true, .alias = COP_ALIAS_DEMONITOR,
+        .link = true, .monitor = true, .alias_mode = COP_ALIAS_DEMONITOR,
         .ret_ref = &task.ref, .label = "task" });
     cop_free(work);
     return cop_pid_is_none(task.pid) ? copi_task_not_started(COP_ENOMEM) : task;

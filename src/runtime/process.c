@@ -144,8 +144,8 @@ static cop_pid spawn(cop_function *function, const void *argument, size_t size,
     if (options->link)
         copi_link_born(self, process);
     if (options->monitor) {
-        cop_ref ref = copi_monitor_born(self, process, options->alias);
-        if (options->alias != COP_ALIAS_NONE)
+        cop_ref ref = copi_monitor_born(self, process, options->alias_mode);
+        if (options->alias_mode != COP_ALIAS_NONE)
             process->parent_alias = ref.serial;
     }
     check_stopping(process);
@@ -162,6 +162,7 @@ cop_pid cop_spawn_opt(cop_function *function, const void *argument, size_t size,
     int stack_class = copi_stack_class(options->stack_bytes);
     if (!atomic_load_explicit(&copi_node.running, memory_order_relaxed) || function == NULL ||
         stack_class < 0 || !copi_limit_valid(&options->mailbox) ||
+        (unsigned)options->alias_mode > COP_ALIAS_ACK ||
         ((options->link || options->monitor) && self == NULL) ||
         copi_sim_fails(COP_SIM_NO_PROCESS))
         return COP_NO_PID;

@@ -11,10 +11,10 @@
 #include "sim.h"
 
 /* An idle scheduler looks around so often, with so many pauses between, before it parks: some 10 to
- * 50 us, what it costs to be woken. */
+ * 100 us, as long as the processor's pauses are; about what it costs to be woken. */
 enum { SPINS = COPI_LIMIT(200, 1), PAUSES = COPI_LIMIT(8, 1) };
 
-enum { WATCH_NS = 5000000, WATCH_MS = 5, STANDSTILL_BYTES = 96 };
+enum { WATCH_NS = 5000000, WATCH_MS = 5, NAP_NS = 100000, STANDSTILL_BYTES = 96 };
 
 /* A turn that is long; a wait for turns that is. */
 enum { LONG_TURN_NS = COPI_LIMIT(50000, 0), BACKLOG_NS = COPI_LIMIT(200000, 0) };
@@ -147,6 +147,23 @@ static bool find_victim(struct scheduler *thief)
     return false;
 }
 
+/* From the one that was found, or else from any other where it is worth it. */
+static struct process *steal(struct scheduler *thief)
+{
+    struct scheduler *victim = thief->lookout.victim;
+    thief->lookout.victim = NULL;
+    if (victim == NULL)
+        return NULL;
+    struct process *process = steal_from(thief, &victim->queue);
+    for (int i = 1; process == NULL && i < copi_node.all; i++) {
+        struct scheduler *other = &copi_node.scheduler[(victim->index + i) % copi_node.all];
+        if (other != thief && worth_stealing(thief, other))
+            process = steal_from(thief, &other->queue);
+    }
+    thief->lookout.in_vain = process == NULL;
+    return process;
+}
+
 /* One less is idle, and it was perhaps the watcher, or has taken but one of several: while
  * others are idle, one of them is to watch in its place. */
 static void replace_watcher(void)
@@ -165,12 +182,8 @@ struct process *copi_queue_drawn(struct scheduler *scheduler)
 struct process *copi_queue_next(struct scheduler *scheduler)
 {
     struct process *process = copi_queue_own(scheduler);
-    struct scheduler *victim = scheduler->lookout.victim;
-    scheduler->lookout.victim = NULL;
-    if (process == NULL && victim != NULL) {
-        process = steal_from(scheduler, &victim->queue);
-        scheduler->lookout.in_vain = process == NULL;
-    }
+    if (process == NULL)
+        process = steal(scheduler);
     if (process != NULL && scheduler->was_idle) {
         scheduler->was_idle = false;
         replace_watcher();
@@ -189,16 +202,17 @@ static bool is_wanted(struct scheduler *scheduler)
 /* Whether somewhere there are several, which are to be looked at. */
 static bool several_wait(struct scheduler *scheduler)
 {
-    for (int i = 0; i < copi_node.all; i++)
+    for (int i = 0; i < copi_node.all && copi_node.schedulers > 1; i++)
         if (i != scheduler->index && copi_run_queue_length(&copi_node.scheduler[i].queue) > 1)
             return true;
     return false;
 }
 
-static int64_t time_to_sleep(struct scheduler *scheduler, bool watching)
+static int64_t time_to_sleep(struct scheduler *scheduler, bool watching, bool snoozes)
 {
     int64_t first = atomic_load_explicit(&scheduler->timers.first, memory_order_relaxed);
-    int64_t sleep = watching ? WATCH_NS : -1;
+    bool naps = snoozes && !scheduler->lookout.drowsy;
+    int64_t sleep = naps ? NAP_NS : watching || snoozes ? WATCH_NS : -1;
     if (first != COPI_NEVER) {
         int64_t left = first - copi_now();
         if (left < 0)
@@ -228,7 +242,21 @@ static bool spin(struct scheduler *scheduler)
     return false;
 }
 
-/* One that was tempted in vain snoozes: it is not woken for such again before its time is over. */
+/* Whether there is something to do.  Who has slept its time has watched for long enough. */
+static bool look_around(struct scheduler *scheduler)
+{
+    struct lookout *lookout = &scheduler->lookout;
+    bool rested = lookout->rested, in_vain = lookout->in_vain;
+    look_out(scheduler);
+    lookout->tempted = in_vain;
+    lookout->drowsy |= in_vain;
+    if (in_vain)
+        return false;
+    return copi_node.spins && !rested ? spin(scheduler) : find_victim(scheduler);
+}
+
+/* One that was tempted in vain snoozes: it is not woken for such again before its time is over.
+ * That is short at first, and shows better than a moment's spinning how the others get on. */
 static void park(struct scheduler *scheduler)
 {
     bool snoozes = scheduler->lookout.tempted;
@@ -239,7 +267,7 @@ static void park(struct scheduler *scheduler)
     if (copi_node.schedulers > 1)
         copi_fence_heavy();         /* who posts to a single one makes a full fence itself */
     bool woken = is_wanted(scheduler) || (!snoozes && several_wait(scheduler)) ||
-                 copi_park(&scheduler->parker, time_to_sleep(scheduler, watching || snoozes));
+                 copi_park(&scheduler->parker, time_to_sleep(scheduler, watching, snoozes));
     atomic_store(&scheduler->parked, false);
     atomic_fetch_sub(&copi_node.idle, 1);
     copi_monitor_wake();
@@ -248,8 +276,8 @@ static void park(struct scheduler *scheduler)
     scheduler->was_idle = true;
     scheduler->lookout.rested = !woken && (watching || snoozes);
     scheduler->lookout.tempted = false;
-    if (scheduler->lookout.rested)
-        find_victim(scheduler);
+    bool found = scheduler->lookout.rested && find_victim(scheduler);
+    scheduler->lookout.drowsy = snoozes && !woken && !found;
 }
 
 /* ---- standing in ----------------------------------------------------------------------- */
@@ -397,13 +425,7 @@ void copi_scheduler_idle(struct scheduler *scheduler)
         }
         tell_standstill(scheduler);
     }
-    struct lookout *lookout = &scheduler->lookout;
-    if (lookout->victim != NULL)
-        return;                         /* found at the end of its rest */
-    bool rested = lookout->rested, in_vain = lookout->in_vain;
-    look_out(scheduler);
-    lookout->tempted = in_vain;
-    if (!in_vain && (copi_node.spins && !rested ? spin(scheduler) : find_victim(scheduler)))
+    if (copi_node.schedulers > 1 && look_around(scheduler))
         return;
     park(scheduler);
 }

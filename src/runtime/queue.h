@@ -14,10 +14,10 @@
  * compares the queues with the turns that were begun meanwhile, and steals where it would take
  * those who wait long to have theirs, or where the scheduler is in a long turn, or where several
  * have been waiting each time for WATCH_NS.  If it parks though several waited somewhere, it
- * snoozes: it is not woken for such again, and looks after WATCH_NS.  While any scheduler works one
- * of the idle ones, the watcher, looks again every WATCH_NS too, so that a single process behind a
- * long turn does not wait for ever.  Who finds work after having been idle wakes another idle one
- * if nobody watches any more, which then becomes the watcher. */
+ * snoozes: it is not woken for such again, and looks after NAP_NS, and from then on after WATCH_NS.
+ * While any scheduler works one of the idle ones, the watcher, looks again every WATCH_NS too, so
+ * that a single process behind a long turn does not wait for ever.  Who finds work after having
+ * been idle wakes another idle one if nobody watches any more, which then becomes the watcher. */
 #ifndef COPI_QUEUE_H
 #define COPI_QUEUE_H
 

@@ -57,6 +57,7 @@ struct lookout {
     bool tempted;                     /* saw several waiting that it was not worth to steal */
     bool in_vain;                     /* there was none that may be stolen */
     bool rested;                      /* has slept its time */
+    bool drowsy;                      /* the next snooze is a long one */
 };
 
 struct scheduler {

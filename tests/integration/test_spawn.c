@@ -147,7 +147,7 @@ static void asks_its_child(void *argument)
     (void)argument;
     cop_ref ref;
     const cop_spawn_options watched = {
-        .monitor = true, .alias = COP_ALIAS_DEMONITOR, .ret_ref = &ref };
+        .monitor = true, .alias_mode = COP_ALIAS_DEMONITOR, .ret_ref = &ref };
     cop_spawn_opt(answers_its_parent, NULL, 0, &watched);
     trace("answer %d", cop_receive_type(note, COP_INFINITY)->n);
     ck_assert(cop_demonitor(ref));
@@ -183,7 +183,8 @@ static void waits_for_a_reply(void *argument)
 {
     (void)argument;
     cop_ref ref;
-    const cop_spawn_options watched = { .monitor = true, .alias = COP_ALIAS_ACK, .ret_ref = &ref };
+    const cop_spawn_options watched = {
+        .monitor = true, .alias_mode = COP_ALIAS_ACK, .ret_ref = &ref };
     cop_spawn_opt(replies_second, NULL, 0, &watched);
     for (int i = 0; i < 2; i++) {
         const cop_message *answer = cop_receive_match(&(cop_match){ .ref = ref }, COP_INFINITY);

@@ -457,6 +457,31 @@ START_TEST(a_process_may_talk_before_it_is_ready_but_another_reply_is_an_error)
 }
 END_TEST
 
+static void never_stops_talking(void *argument)
+{
+    (void)argument;
+    for (;;) {
+        says(1, COP_INFO);
+        says(2, COP_INFO);
+        cop_sleep(1);
+    }
+}
+
+static void starts_one_who_never_stops(void *argument)
+{
+    (void)argument;
+    cop_started started = cop_start(never_stops_talking,
+                                    &(cop_start_options){ .name = "talker", .timeout_ms = 60 });
+    trace("%s at %d ms", cop_error_name(started.error), (int)cop_now_ms());
+    expect_no_trace_of_it("talker");
+}
+
+START_TEST(talk_does_not_give_it_more_time)
+{
+    expect_story(starts_one_who_never_stops, "timeout at 60 ms\n");
+}
+END_TEST
+
 static void releases_and_never_answers(void *argument)
 {
     cop_defer(trace_released, argument);
@@ -557,6 +582,7 @@ static Suite *start_suite(void)
     tcase_add_test(tests, a_process_tells_its_links_before_its_monitors);
     tcase_add_test(tests, a_start_that_takes_too_long_kills_the_process_and_gets_no_late_answer);
     tcase_add_test(tests, a_process_may_talk_before_it_is_ready_but_another_reply_is_an_error);
+    tcase_add_test(tests, talk_does_not_give_it_more_time);
     tcase_add_test(tests, when_a_starter_is_killed_while_it_waits_its_linked_process_ends_too);
     tcase_add_test(tests, a_start_with_wrong_arguments_starts_nothing);
     tcase_add_test(tests, in_a_process_that_was_spawned_the_protocol_says_nothing_to_anybody);

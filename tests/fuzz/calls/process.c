@@ -10,7 +10,10 @@ static void do_spawn(const command *order)
 {
     cop_ref ref = COP_NO_REF;
     const cop_spawn_options options = {
-        .link = (order->b & 1) != 0, .monitor = (order->b & 2) != 0, .alias = (order->b & 4) != 0,
+        .link = (order->b & 1) != 0, .monitor = (order->b & 2) != 0,
+        .alias_mode = (order->b & 4) == 0   ? COP_ALIAS_NONE
+                      : (order->c & 4) == 0 ? COP_ALIAS_DEMONITOR
+                                            : COP_ALIAS_ACK,
         .ret_ref = &ref, .trap_exit = (order->a & ACTOR_TRAPS) != 0,
         .stack_bytes = (order->b & 8) != 0 ? 16384 : 0,
         .max_memory = (order->b & 16) != 0 ? 4000 : 0,

@@ -320,6 +320,7 @@ COP_MESSAGE_WITH(bomb, { int n; }, drop_with_a_crash);
 enum { BOMBERS = 4, BOMBS = 5, BOMBINGS = 100 * SCALE };
 static _Atomic long made, dropped, dropped_by_the_dying;
 static _Atomic uint64_t dying;
+static long made_before;            /* when the receiver was spawned; -1: it does not matter */
 
 static void drop_with_a_crash(void *payload)
 {
@@ -345,10 +346,12 @@ static void throws_bombs(void *argument)
     }
 }
 
+/* Each other time it keeps its thread until a bomb is thrown, on another one then. */
 static void ends_amid_bombs(void *argument)
 {
     (void)argument;
     atomic_store(&dying, cop_self().bits);
+    while (atomic_load(&made) == made_before) sched_yield();
     for (uint64_t turns = cop_random_below(4); turns > 0; turns--) sched_yield();
     cop_exit(cop_reason_atom("boom"));
 }
@@ -359,6 +362,7 @@ static void watches_the_bombed(void *argument)
     deadline_ms = cop_now_ms() + TIME_MS;
     for (int i = 0; !may_stop(i, BOMBINGS); i++) {
         cop_ref refs[BOMBERS + 1];
+        made_before = i % 2 == 0 ? atomic_load(&made) : -1;
         cop_pid target = cop_spawn_monitor(ends_amid_bombs, NULL, 0, &refs[BOMBERS]);
         for (int j = 0; j < BOMBERS; j++)
             cop_spawn_monitor(throws_bombs, &target, sizeof target, &refs[j]);

@@ -28,9 +28,20 @@ void copi_run_queue_post(struct run_queue *queue, struct process *process)
                                                     memory_order_seq_cst, memory_order_relaxed));
 }
 
+static void add_to_length(struct run_queue *queue, uint32_t more)
+{
+    uint32_t length = atomic_load_explicit(&queue->length, memory_order_relaxed);
+    atomic_store_explicit(&queue->length, length + more, memory_order_relaxed);
+}
+
+/* The length is one too many meanwhile: the owner, about to park, must see one or the other.  Who
+ * sees the inbox empty because of the exchange sees that length, or a later one. */
 void copi_run_queue_collect(struct run_queue *queue)
 {
-    struct process *newest = atomic_exchange_explicit(&queue->inbox, NULL, memory_order_acquire);
+    if (atomic_load_explicit(&queue->inbox, memory_order_relaxed) == NULL)
+        return;
+    add_to_length(queue, 1);
+    struct process *newest = atomic_exchange_explicit(&queue->inbox, NULL, memory_order_acq_rel);
     struct process *oldest = NULL;
     while (newest != NULL) {
         struct process *next = newest->next;
@@ -43,6 +54,7 @@ void copi_run_queue_collect(struct run_queue *queue)
         copi_run_queue_append(queue, oldest);
         oldest = next;
     }
+    add_to_length(queue, -1u);
 }
 
 /* Unlinks the process behind `before` (NULL: the first); with the lock. */

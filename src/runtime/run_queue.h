@@ -8,8 +8,9 @@
  * Invariant: a process is in at most one run queue, once; who has moved it out of WAITING, or has
  * run it, puts it there.  `length` is that of the list, written in the lock.
  *
- * Whoever looks without the lock (length, inbox) may see what was a moment ago; what makes a
- * wake-up safe nevertheless is said in queue.h. */
+ * Whoever looks without the lock (length, inbox) may see what was a moment ago, but never both
+ * empty while something that was posted is moved from one to the other; what makes a wake-up safe
+ * is said in queue.h. */
 #ifndef COPI_RUN_QUEUE_H
 #define COPI_RUN_QUEUE_H
 
@@ -30,10 +31,12 @@ struct run_queue {
 void copi_run_queue_init(struct run_queue *queue);
 void copi_run_queue_deinit(struct run_queue *queue);
 
-/* How many wait in the list, and one more if others have posted some. */
+/* How many wait in the list, and one more if others have posted some; not 0 while any do.  In this
+ * order: who moves them from the inbox into the list raises the length first. */
 static inline uint32_t copi_run_queue_length(const struct run_queue *queue)
 {
-    return atomic_load(&queue->length) + (atomic_load(&queue->inbox) != NULL);
+    bool posted = atomic_load(&queue->inbox) != NULL;
+    return atomic_load(&queue->length) + posted;
 }
 
 /* With the lock. */

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "platform/platform.h"
 #include "platform/sanitizer.h"
 #include "runtime/run_queue.h"
 
@@ -142,6 +143,60 @@ START_TEST(each_is_taken_once_whoever_takes)
 }
 END_TEST
 
+/* ---- who looks before it parks ------------------------------------------------------------- */
+
+enum { LOOKS = 10 * EACH };
+
+static _Atomic long there;                  /* odd: a pinned process is in the queue */
+static _Atomic int unseen;
+
+static void *steals_in_vain(void *argument)
+{
+    (void)argument;
+    struct process *stolen[COPI_STEAL_MAX];
+    while (atomic_load(&there) >= 0)
+        if (copi_run_queue_steal(&queue, stolen) > 0)
+            atomic_fetch_add(&twice, 1);
+    return NULL;
+}
+
+static void *looks(void *argument)
+{
+    (void)argument;
+    for (long before; (before = atomic_load(&there)) >= 0;) {
+        bool empty = copi_run_queue_length(&queue) == 0;
+        if (empty && before % 2 == 1 && atomic_load(&there) == before)
+            atomic_fetch_add(&unseen, 1);
+    }
+    return NULL;
+}
+
+/* A thief that finds what was posted puts it into the list. */
+START_TEST(a_queue_never_looks_empty_while_a_thief_has_a_look_at_what_was_posted)
+{
+    static char pinned;
+    struct process process = { .stack = (struct stack *)&pinned };
+    pthread_t thief, looker;
+    copi_fence_init();
+    copi_run_queue_init(&queue);
+    ck_assert_int_eq(pthread_create(&thief, NULL, steals_in_vain, NULL), 0);
+    ck_assert_int_eq(pthread_create(&looker, NULL, looks, NULL), 0);
+    for (int i = 0; i < LOOKS; i++) {
+        copi_run_queue_post(&queue, &process);
+        atomic_fetch_add(&there, 1);
+        for (int j = 0; j < i % 64; j++) copi_pause();
+        atomic_fetch_add(&there, 1);
+        while (copi_run_queue_take(&queue) == NULL) copi_pause();
+    }
+    atomic_store(&there, -1);
+    pthread_join(thief, NULL);
+    pthread_join(looker, NULL);
+    ck_assert_int_eq(atomic_load(&unseen), 0);
+    ck_assert_int_eq(atomic_load(&twice), 0);
+    copi_run_queue_deinit(&queue);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stress_run_queue");
@@ -149,6 +204,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, the_owner_takes_what_each_posted_in_its_order);
     tcase_add_test(tests, each_is_taken_once_whoever_takes);
+    tcase_add_test(tests, a_queue_never_looks_empty_while_a_thief_has_a_look_at_what_was_posted);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -6,7 +6,8 @@
  * list empties into it first.
  *
  * Invariant: a process is in at most one run queue, once; who has moved it out of WAITING, or has
- * run it, puts it there.  `length` is that of the list, written in the lock.
+ * run it, puts it there.  `length` is that of the list, written in the lock; one more while the
+ * inbox is emptied into the list.
  *
  * Whoever looks without the lock (length, inbox) may see what was a moment ago, but never both
  * empty while something that was posted is moved from one to the other; what makes a wake-up safe

@@ -162,21 +162,13 @@ START_TEST(a_child_answers_through_the_alias_of_the_monitor_it_was_spawned_with)
 }
 END_TEST
 
-static void say(int n, enum cop_message_kind kind)
-{
-    cop_message *message = cop_new(note, .n = n);
-    message->kind = (uint8_t)kind;
-    message->ref = cop_parent_alias().serial;
-    cop_send_message(cop_to(cop_parent_alias()), message);
-}
-
 static void replies_second(void *argument)
 {
     (void)argument;
-    say(1, COP_INFO);
+    tell_spawner(cop_new(note, .n = 1), COP_INFO);
     cop_sleep(10);
-    say(2, COP_REPLY);
-    say(3, COP_REPLY);
+    tell_spawner(cop_new(note, .n = 2), COP_REPLY);
+    tell_spawner(cop_new(note, .n = 3), COP_REPLY);
 }
 
 static void waits_for_a_reply(void *argument)

@@ -7,6 +7,7 @@
 #include "node.h"
 #include "story.h"
 #include "trace.h"
+#include "watch.h"
 
 COP_MESSAGE(note, { int n; });
 COP_MESSAGE(go, COP_EMPTY);
@@ -415,19 +416,11 @@ START_TEST(a_start_that_takes_too_long_kills_the_process_and_gets_no_late_answer
 END_TEST
 
 /* The alias is there for what the starter waits for; the process may use it for more. */
-static void says(int n, enum cop_message_kind kind)
-{
-    cop_message *message = cop_new(note, .n = n);
-    message->kind = (uint8_t)kind;
-    message->ref = cop_parent_alias().serial;
-    cop_send_message(cop_to(cop_parent_alias()), message);
-}
-
 static void talks_first(void *argument)
 {
     cop_defer(trace_released, "its memory");
     cop_send(cop_parent_alias(), note, .n = 1);
-    says(2, *(const enum cop_message_kind *)argument);
+    tell_spawner(cop_new(note, .n = 2), *(const enum cop_message_kind *)argument);
     cop_init_ack();
     cop_receive_type(go, COP_INFINITY);
 }
@@ -461,8 +454,8 @@ static void never_stops_talking(void *argument)
 {
     (void)argument;
     for (;;) {
-        says(1, COP_INFO);
-        says(2, COP_INFO);
+        tell_spawner(cop_new(note, .n = 1), COP_INFO);
+        tell_spawner(cop_new(note, .n = 2), COP_INFO);
         cop_sleep(1);
     }
 }

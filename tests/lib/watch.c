@@ -38,6 +38,14 @@ void trace_end_of(const char *what, cop_function *function, void *argument)
     trace_down(what, ref);
 }
 
+void tell_spawner(cop_message *message, enum cop_message_kind kind)
+{
+    cop_ref spawner = cop_parent_alias();
+    message->kind = (uint8_t)kind;
+    message->ref = spawner.serial;
+    cop_send_message(cop_to(spawner), message);
+}
+
 void settle(void)
 {
     cop_sleep(1);       /* virtual time passes only when nobody can run */

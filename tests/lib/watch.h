@@ -28,6 +28,10 @@ void trace_exit_from(const char *what, cop_pid pid);
 /* Spawns function(argument) with a monitor, waits until it is down, traces `what down: reason`. */
 void trace_end_of(const char *what, cop_function *function, void *argument);
 
+/* Sends the message to who spawned the process, by the reference that is its monitor and its alias
+ * (cop_parent_alias): as what it waits for.  Takes the message over. */
+void tell_spawner(cop_message *message, enum cop_message_kind kind);
+
 /* In a deterministic run: returns when nothing else can go on before a time passes. */
 void settle(void);
 

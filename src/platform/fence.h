@@ -11,6 +11,10 @@
  * and at least one of the two sees the other's write: if the often side's read of B came before the
  * write of B was visible, then its write of A was complete when membarrier had gone past it.
  *
+ * Where both sides look equally often, each writes with an atomic_exchange.  By the language a
+ * seq_cst store does as well, but qemu-user, which runs the tests of the AArch64 build, lets the
+ * read overtake it.
+ *
  * Where the system has no membarrier, the light one is a full fence, and all holds just the same.
  *
  * Threads: any.  copi_fence_init is called before there is a second thread that uses them. */

@@ -43,14 +43,14 @@ static void lock_mutex(pthread_mutex_t *mutex)
 /* The owner has found the bias gone. */
 void copi_biased_owner_wait(struct biased_lock *lock)
 {
-    atomic_store(&lock->busy, true);
+    atomic_exchange(&lock->busy, true);
     while (atomic_load(&lock->taken)) {
         atomic_store_explicit(&lock->busy, false, memory_order_release);
         if (!wait_a_little(&lock->taken)) {
             pthread_mutex_lock(&lock->mutex);      /* until whoever has it has left */
             pthread_mutex_unlock(&lock->mutex);
         }
-        atomic_store(&lock->busy, true);
+        atomic_exchange(&lock->busy, true);
     }
     /* With the mutex nobody is on the way in, and the next one finds the bias. */
     if (++lock->calm >= COPI_BIASED_CALM && pthread_mutex_trylock(&lock->mutex) == 0) {
@@ -65,7 +65,7 @@ void copi_biased_lock(struct biased_lock *lock)
     lock_mutex(&lock->mutex);
     bool biased = !atomic_load_explicit(&lock->revoked, memory_order_relaxed);
     atomic_store_explicit(&lock->revoked, true, memory_order_relaxed);
-    atomic_store(&lock->taken, true);
+    atomic_exchange(&lock->taken, true);
     if (biased)
         copi_fence_heavy();
     while (!wait_a_little(&lock->busy)) sched_yield();

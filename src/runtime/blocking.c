@@ -176,7 +176,7 @@ static void run_job(struct worker *worker, struct job *job)
     } else {
         COP_ASSERT(job->state == JOB_RUNNING);
         job->state = JOB_DONE;
-        atomic_store(&job->done, true);
+        atomic_exchange(&job->done, true);
         copi_wake(job->process);
         pthread_cond_broadcast(&pool.done);
     }

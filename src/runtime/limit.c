@@ -268,7 +268,7 @@ static struct signal *sweep(struct process *process, struct limits *limits, uint
         return NULL;
     }
     struct signal *out = sort_out(&chain, limit);
-    atomic_store(&limits->older, chain);
+    atomic_exchange(&limits->older, chain);
     copi_limit_unlock(limits);
     copi_wake(process);
     return out;

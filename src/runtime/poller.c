@@ -122,7 +122,7 @@ static void wake(struct waiter *waiter, int error)
     struct process *process = waiter->process;
     take_out(waiter);
     waiter->error = error;
-    atomic_store(&waiter->woken, true);
+    atomic_exchange(&waiter->woken, true);
     copi_wake(process);
 }
 

@@ -211,7 +211,7 @@ static bool take_out(struct timer_heap *heap, struct timer *timer)
 static void wait_add(struct timer_heap *heap, struct timer *timer, int64_t deadline)
 {
     heap_add(heap, timer, deadline, heap->sequence++);
-    atomic_store(&timer->entry, deadline);
+    atomic_exchange(&timer->entry, deadline);
     changed(heap);
 }
 
@@ -237,7 +237,7 @@ bool copi_timer_arm(struct timer *timer, enum timer_kind kind, int64_t deadline)
 {
     COP_DEBUG(kind == TIMER_WAIT);
     if (!copi_node.options.deterministic) {
-        atomic_store(&timer->wanted, deadline);
+        atomic_exchange(&timer->wanted, deadline);
         if (atomic_load(&timer->entry) <= deadline)
             return true;
     }

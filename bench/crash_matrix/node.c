@@ -61,6 +61,22 @@ static void measure(struct usage *ret_usage)
     tree_resume();
 }
 
+/* The rounds below 0 are to warm up. */
+static bool rounds(const struct kind *kind, long from, long to)
+{
+    for (long i = from; i < to && !board->stop; i++) {
+        if (board->soak) kind = draw_kind(i >= 0);
+        if (!strike_once(kind)) return false;
+        if (i < 0) continue;
+        if (!board->soak) board->times[i] = board->init_ns - board->fault_ns;
+        board->done = i + 1;
+    }
+    return true;
+}
+
+/* The runtime takes memory by the region.  One more may be due just now; a leak grows each time. */
+enum { PARTS = 2 };
+
 static void strikes(void *unused)
 {
     (void)unused;
@@ -70,15 +86,13 @@ static void strikes(void *unused)
     astray_prepare();
     tree_start(kind);
     usage_now();                         /* what that needs once is there */
-    for (long i = -board->warm_up; i < board->rounds && !board->stop; i++) {
-        if (i == 0) measure(&board->before);
-        if (board->soak) kind = draw_kind(i >= 0);
-        if (!strike_once(kind)) return;
-        if (i < 0) continue;
-        if (!board->soak) board->times[i] = board->init_ns - board->fault_ns;
-        board->done = i + 1;
+    if (!rounds(kind, -board->warm_up, 0)) return;
+    for (int part = 0; part < PARTS; part++) {
+        measure(&board->before);
+        if (!rounds(kind, 0, board->rounds)) return;
+        measure(&board->after);
+        if (board->soak || leaves_nothing(kind->stays * board->done)) break;
     }
-    measure(&board->after);
     board->finished = true;
 }
 

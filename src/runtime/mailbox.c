@@ -76,12 +76,10 @@ static void message_received(struct process *process, struct signal *signal)
         if (timer != NULL)
             copi_relation_remove(process, timer);
     }
-    if (signal->flags & SIGNAL_MONITORS)
-        copi_request_monitors(process, signal);
+    copi_mailbox_before_append(process, signal);
     bool refused = signal->alias != 0 && !copi_alias_accepts(process, signal);
     /* It may be passed on. */
-    signal->flags &= (uint16_t)~(SIGNAL_FROM_TIMER | SIGNAL_EXEMPT | SIGNAL_MONITORS |
-                                 SIGNAL_ENDS_MONITOR);
+    signal->flags &= (uint16_t)~(SIGNAL_FROM_TIMER | SIGNAL_EXEMPT | SIGNAL_ENDS_MONITOR);
     if (refused)
         refuse(process, signal);
     else
@@ -183,7 +181,10 @@ static void trim(struct process *process)
             at = &signal->next;
             continue;
         }
-        refuse(process, detach(process, at));
+        signal = detach(process, at);
+        if (signal->flags & SIGNAL_MONITORS)
+            copi_request_recorded(process, signal);
+        refuse(process, signal);
         copi_limit_dropped(limits);
         excess--;
     }
@@ -273,9 +274,7 @@ take_only(struct process *process, const cop_match *match, struct signal **ret_h
         drain_list(process, newest);
         return false;
     }
-    if (newest->flags & SIGNAL_MONITORS)
-        copi_request_monitors(process, newest);
-    newest->flags = 0;
+    newest->flags &= SIGNAL_MONITORS;
     *ret_held = newest;
     if (own)
         copi_message_own(process, newest);
@@ -486,7 +485,7 @@ static void sort_out_messages(struct process *process)
         }
         *at = signal->next;
         if (signal->flags & SIGNAL_MONITORS)
-            copi_request_monitors(process, signal);     /* it is told with the others */
+            copi_request_recorded(process, signal);     /* it is told with the others */
         if (signal->message.type->drop != NULL) {
             copi_mailbox_append(process, signal);
         } else {

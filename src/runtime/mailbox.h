@@ -25,6 +25,14 @@ static inline bool copi_mailbox_has_incoming(struct process *process)
            (limits != NULL && atomic_load(&limits->older) != NULL);
 }
 
+/* By the owner, before it appends it: a request further back than others would look for it. */
+static inline void copi_mailbox_before_append(struct process *process, struct signal *signal)
+{
+    if (__builtin_expect((signal->flags & SIGNAL_MONITORS) != 0, 0) &&
+        process->mailbox_length >= COPI_UNRECORDED)
+        copi_request_recorded(process, signal);
+}
+
 /* By the owner. */
 static inline void copi_mailbox_append(struct process *process, struct signal *signal)
 {
@@ -44,9 +52,8 @@ static inline bool copi_mailbox_deliver(struct process *process, struct signal *
         copi_limits(process) != NULL || atomic_load(&process->incoming) != NULL ||
         (signal->alias != 0 && !copi_alias_accepts(process, signal)))
         return false;
-    if (signal->flags & SIGNAL_MONITORS)
-        copi_request_monitors(process, signal);
-    signal->flags = SIGNAL_GONE;
+    copi_mailbox_before_append(process, signal);
+    signal->flags = (uint16_t)(SIGNAL_GONE | (signal->flags & SIGNAL_MONITORS));
     copi_mailbox_append(process, signal);
     return true;
 }

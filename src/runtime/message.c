@@ -94,6 +94,8 @@ COPI_SEES_POISON struct signal *copi_message_held(cop_message *message, const ch
             self->received = NULL;
         if (self != NULL && signal == self->current)
             self->current = NULL;
+        if (__builtin_expect((signal->flags & SIGNAL_MONITORS) != 0, 0))
+            copi_request_recorded(self, signal);
         return signal;
     }
     if (self == NULL)

@@ -10,6 +10,7 @@
 
 #include "../base/assert.h"
 #include "../base/slab.h"
+#include "relation.h"
 #include "scheduler.h"
 
 /* ---- blocks ---------------------------------------------------------------------------- */
@@ -43,6 +44,8 @@ static inline void copi_message_init(struct signal *signal, const cop_message_ty
 /* Puts a message into the process's list. */
 static inline void copi_message_own(struct process *process, struct signal *signal)
 {
+    if (__builtin_expect((signal->flags & SIGNAL_MONITORS) != 0, 0))
+        copi_request_recorded(process, signal);
     signal->flags = (uint16_t)((signal->flags | SIGNAL_OWNED) & ~SIGNAL_GONE);
     signal->link = &process->owned;
     signal->next = process->owned;
@@ -71,7 +74,7 @@ static inline void copi_message_free_held(struct process *process, struct signal
 {
     struct signal *signal = *held;
     if (__builtin_expect(signal->message.type->drop != NULL ||
-                         (signal->flags & SIGNAL_OWNED) != 0, 0)) {
+                         (signal->flags & (SIGNAL_OWNED | SIGNAL_MONITORS)) != 0, 0)) {
         copi_message_drop_held(process, held);
         return;
     }

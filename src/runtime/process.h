@@ -62,6 +62,8 @@ struct wait_record {
     int64_t serve_deadline;                /* when the handler wants NULL */
     struct signal **mark;                  /* receives by mark_key start here, if PROCESS_MARK */
     uint64_t mark_key;                     /* a reference's serial, or a type */
+    uint64_t request;                      /* serial of a request of its own that monitors, or 0 */
+    cop_pid requested;                     /* whom it monitors; relations have all others */
     uint8_t block_class;
 };
 

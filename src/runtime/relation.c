@@ -199,14 +199,46 @@ void copi_monitor_received(struct process *process, struct signal *signal)
     copi_signal_free(signal);
 }
 
-void copi_request_monitors(struct process *process, const struct signal *signal)
+__attribute__((noinline)) void copi_request_recorded(struct process *process,
+                                                     struct signal *signal)
 {
+    copi_enter(copi_scheduler);
+    signal->flags &= (uint16_t)~SIGNAL_MONITORS;
     watcher_add(process, signal->message.from, signal->message.ref, COP_ALIAS_REPLY);
+    copi_leave(copi_scheduler);
 }
 
-void copi_request_dead(const struct signal *signal)
+/* Whether it is the request that monitors by that reference; it does so no more. */
+static bool is_request(struct signal *signal, cop_pid owner, uint64_t serial)
+{
+    if (signal == NULL || (signal->flags & SIGNAL_MONITORS) == 0 ||
+        signal->message.ref != serial || !cop_pid_equal(signal->message.from, owner))
+        return false;
+    signal->flags &= (uint16_t)~SIGNAL_MONITORS;
+    return true;
+}
+
+static bool is_at_request(struct process *process, cop_pid owner, uint64_t serial)
+{
+    return is_request(process->current, owner, serial) ||
+           is_request(process->received, owner, serial);
+}
+
+/* The monitor is taken off whose request nobody has replied to yet. */
+static void request_taken_back(struct process *process, cop_pid owner, uint64_t serial)
+{
+    if (is_at_request(process, owner, serial))
+        return;
+    struct signal *signal = process->mailbox;
+    for (int i = 0; i < COPI_UNRECORDED && signal != NULL; i++, signal = signal->next)
+        if (is_request(signal, owner, serial))
+            return;
+}
+
+void copi_request_dead(struct signal *signal)
 {
     cop_pid dead = { signal->target };
+    signal->flags &= (uint16_t)~SIGNAL_MONITORS;
     copi_signal_send(signal->message.from,
                      copi_signal_new(SIGNAL_DOWN, dead, signal->message.ref, COP_NOPROC));
 }
@@ -219,6 +251,8 @@ static bool is_used_up(uint8_t mode, const cop_message *message)
 
 bool copi_alias_ends_monitor(struct process *process, cop_pid owner, const struct signal *signal)
 {
+    if (is_at_request(process, owner, signal->alias))
+        return true;
     struct relation *watcher = watcher_find(process, owner, signal->alias);
     if (watcher == NULL || !is_used_up(watcher->alias, &signal->message))
         return false;
@@ -231,8 +265,57 @@ void copi_demonitor_received(struct process *process, struct signal *signal)
     struct relation *watcher = watcher_find(process, signal->from, signal->serial);
     if (watcher != NULL)
         copi_relation_remove(process, watcher);
+    else
+        request_taken_back(process, signal->from, signal->serial);
     copi_signal_free(signal);
 }
+
+/* ---- the monitor of one's own request -------------------------------------------------- */
+
+/* By the reference of the request that the wait_record has; it has none any more. */
+static bool request_ends(struct process *process, uint64_t serial, cop_pid *ret_target)
+{
+    struct wait_record *wait = process->wait;
+    if (wait == NULL || wait->request != serial || serial == 0)
+        return false;
+    wait->request = 0;
+    *ret_target = wait->requested;
+    return true;
+}
+
+void copi_request_begins(struct process *process, cop_pid target, uint64_t serial)
+{
+    struct wait_record *wait = process->wait;
+    if (wait == NULL || wait->request != 0) {
+        copi_monitor_add(process, target, COP_ALIAS_REPLY, serial);
+        return;
+    }
+    wait->request = serial;
+    wait->requested = target;
+}
+
+void copi_request_fails(struct process *process, uint64_t serial, struct signal *signal)
+{
+    cop_pid target;
+    signal->flags &= (uint16_t)~SIGNAL_MONITORS;
+    if (!request_ends(process, serial, &target))
+        copi_relation_remove(process, copi_relation_find(process, RELATION_MONITOR, serial));
+}
+
+static void send_demonitor(struct process *process, cop_pid target, uint64_t serial)
+{
+    copi_signal_send(target, copi_signal_new(SIGNAL_DEMONITOR, copi_pid(process), serial, NULL));
+}
+
+void copi_request_abandoned(struct process *process)
+{
+    uint64_t serial = process->wait->request;
+    cop_pid target;
+    if (request_ends(process, serial, &target))
+        send_demonitor(process, target, serial);
+}
+
+/* ---- the end of a monitor -------------------------------------------------------------- */
 
 /* A monitor whose alias outlives it goes on as a plain alias. */
 static void monitor_off(struct process *process, struct relation *monitor)
@@ -245,6 +328,11 @@ static void monitor_off(struct process *process, struct relation *monitor)
 
 bool copi_down_received(struct process *process, struct signal *signal)
 {
+    cop_pid target;
+    if (request_ends(process, signal->serial, &target)) {
+        copi_signal_to_down_message(signal, NULL);
+        return true;
+    }
     struct relation *monitor = copi_relation_find(process, RELATION_MONITOR, signal->serial);
     if (monitor == NULL)
         return false;
@@ -305,18 +393,23 @@ bool cop_demonitor(cop_ref ref)
     if (!cop_pid_equal(ref.owner, copi_pid(self)))
         return false;
     copi_enter(copi_scheduler);
+    cop_pid target;
+    bool was_on = request_ends(self, ref.serial, &target);
     struct relation *monitor = copi_relation_find(self, RELATION_MONITOR, ref.serial);
     struct relation *alias = copi_relation_find(self, RELATION_ALIAS, ref.serial);
     if (monitor != NULL) {
-        cop_pid target = monitor->other;
+        was_on = true;
+        target = monitor->other;
         monitor_off(self, monitor);
-        copi_signal_send(target, copi_signal_new(SIGNAL_DEMONITOR, ref.owner, ref.serial, NULL));
+    }
+    if (was_on) {
+        send_demonitor(self, target, ref.serial);
     } else if (alias != NULL &&
                (alias->alias == COP_ALIAS_DEMONITOR || alias->alias == COP_ALIAS_ACK)) {
         copi_relation_remove(self, alias);   /* of a monitor of oneself */
     }
     copi_leave(copi_scheduler);
-    return monitor != NULL;
+    return was_on;
 }
 
 bool cop_demonitor_flush(cop_ref ref)
@@ -333,8 +426,9 @@ bool cop_is_monitoring(cop_ref ref)
 {
     struct process *self = copi_self_checked("cop_is_monitoring");
     copi_mailbox_drain(self);   /* a down message that has arrived takes the monitor off */
-    return cop_pid_equal(ref.owner, copi_pid(self)) &&
-           copi_relation_find(self, RELATION_MONITOR, ref.serial) != NULL;
+    bool is_request = self->wait != NULL && self->wait->request == ref.serial;
+    return cop_pid_equal(ref.owner, copi_pid(self)) && ref.serial != 0 &&
+           (is_request || copi_relation_find(self, RELATION_MONITOR, ref.serial) != NULL);
 }
 
 /* ---- aliases --------------------------------------------------------------------------- */
@@ -350,11 +444,8 @@ static struct relation *alias_find(struct process *process, uint64_t serial)
 /* Takes a monitor off together with its alias, or the alias alone. */
 static void alias_off(struct process *process, struct relation *relation, bool other_side_is_off)
 {
-    if (relation->kind == RELATION_MONITOR && !other_side_is_off) {
-        cop_pid self = copi_pid(process);
-        copi_signal_send(relation->other, copi_signal_new(SIGNAL_DEMONITOR, self,
-                                                          relation->node.key, NULL));
-    }
+    if (relation->kind == RELATION_MONITOR && !other_side_is_off)
+        send_demonitor(process, relation->other, relation->node.key);
     copi_relation_remove(process, relation);
 }
 
@@ -371,6 +462,12 @@ bool copi_alias_accepts(struct process *process, struct signal *signal)
 {
     uint64_t serial = signal->alias;
     bool ends = (signal->flags & SIGNAL_ENDS_MONITOR) != 0;
+    cop_pid target;
+    if (request_ends(process, serial, &target)) {
+        if (!ends)
+            send_demonitor(process, target, serial);
+        return true;
+    }
     struct relation *relation = alias_find(process, serial);
     if (relation == NULL) {
         if (ends)
@@ -401,6 +498,11 @@ bool cop_unalias(cop_ref alias)
     if (!cop_pid_equal(alias.owner, copi_pid(self)))
         return false;
     copi_mailbox_drain(self);   /* what came through it earlier used it up, or is in already */
+    copi_enter(copi_scheduler);
+    cop_pid target;
+    if (request_ends(self, alias.serial, &target))
+        copi_monitor_add(self, target, COP_ALIAS_REPLY, alias.serial);
+    copi_leave(copi_scheduler);
     struct relation *relation = alias_find(self, alias.serial);
     if (relation == NULL)
         return false;

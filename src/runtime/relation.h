@@ -17,6 +17,11 @@
  * WATCHER and says so in the message (SIGNAL_ENDS_MONITOR), the receiver drops its MONITOR.  If the
  * alias is not active any more but the monitor is, it is set up anew.
  *
+ * Most calls need no record either.  As long as the request is in the mailbox, among the first
+ * COPI_UNRECORDED, or what the process is at (`current`, `received`), it is itself the WATCHER; one
+ * is made when it goes without a reply: is freed, kept, sent on (copi_request_recorded).  And the
+ * first MONITOR that a request carries is in the caller's wait_record, until it ends.
+ *
  * Unlinking is in two phases (after OTP's): unlink marks the link with a new serial and sends
  * UNLINK(serial); the peer drops its side and answers UNLINK_ACK(serial); then this side is
  * dropped.  A link that is made again meanwhile clears the mark, so the late acknowledgement
@@ -37,6 +42,9 @@ enum relation_kind {
     RELATION_LINK, RELATION_MONITOR, RELATION_WATCHER, RELATION_ALIAS, RELATION_TIMER,
     RELATION_ROOM
 };
+
+/* So many requests at the head of a mailbox are looked through by one who takes his back. */
+enum { COPI_UNRECORDED = COPI_LIMIT(128, 2) };
 
 struct relation {
     struct hash_node node;
@@ -111,10 +119,15 @@ bool copi_alias_accepts(struct process *process, struct signal *signal);
 /* The caller's side of a monitor. */
 struct relation *copi_monitor_add(struct process *process, cop_pid target,
                                   enum cop_alias_mode alias, uint64_t serial);
-/* A request that monitors was received by the process, or found at its end. */
-void copi_request_monitors(struct process *process, const struct signal *signal);
+/* A request that monitors, received by the process, is it no longer by itself. */
+void copi_request_recorded(struct process *process, struct signal *signal);
+/* The caller's side of it, before it is sent; and if it is not. */
+void copi_request_begins(struct process *process, cop_pid target, uint64_t serial);
+void copi_request_fails(struct process *process, uint64_t serial, struct signal *signal);
+/* At the caller's end: the one in its wait_record is told. */
+void copi_request_abandoned(struct process *process);
 /* It was meant for one that is dead: its sender is told. */
-void copi_request_dead(const struct signal *signal);
+void copi_request_dead(struct signal *signal);
 /* Before a message is sent through an alias: whether it ends the monitor that the alias is part of,
  * because the process is the monitored one.  Its side is dropped then. */
 bool copi_alias_ends_monitor(struct process *process, cop_pid owner, const struct signal *signal);

@@ -198,7 +198,7 @@ static int sent_otherwise(enum copi_sent sent, cop_pid target, struct signal *si
 static void mark_end_of_monitor(struct scheduler *scheduler, struct signal *signal, cop_dest to)
 {
     struct process *self = copi_self();
-    if (self == NULL || self->relations.count == 0)
+    if (self == NULL)
         return;
     copi_enter(scheduler);
     if (copi_alias_ends_monitor(self, to.pid, signal))
@@ -287,13 +287,13 @@ int cop_send_request(cop_pid pid, cop_message *request, cop_ref *ret_ref)
     signal->alias = 0;
     request->from = ref.owner;
     request->ref = ref.serial;
-    struct relation *monitor = copi_monitor_add(self, pid, COP_ALIAS_REPLY, ref.serial);
+    copi_request_begins(self, pid, ref.serial);
     struct signal *swept = NULL;
     enum copi_sent sent = message_push(pid, signal, &swept);
     if (sent == SENT_TO_THE_DEAD)
         copi_request_dead(signal);
     else if (sent == SENT_FULL)
-        copi_relation_remove(self, monitor);
+        copi_request_fails(self, ref.serial, signal);
     copi_leave(scheduler);
     *ret_ref = ref;
     if (sent == SENT && swept == NULL)

@@ -37,7 +37,7 @@ enum signal_flag {
     SIGNAL_COUNTED = 16,       /* a message that is counted at its receiver: limit.h */
     SIGNAL_EXEMPT = 32,        /* a message that is not to be: a timer's */
     SIGNAL_UNSENT = 64,        /* an owned message that the sender is about to free */
-    SIGNAL_MONITORS = 128,     /* a request on its way, by whose ref its sender monitors */
+    SIGNAL_MONITORS = 128,     /* a request by whose ref its sender monitors; no record says so */
     SIGNAL_ENDS_MONITOR = 256  /* through an alias on its way: sent by the process that is monitored
                                 * with it, which has dropped its side of the monitor */
 };

@@ -17,6 +17,7 @@ struct wait_record *copi_wait_record_new(struct process *self)
         copi_timer_init(&wait->timer);
         wait->process = self;
         wait->serve_deadline = COPI_NEVER;
+        wait->request = 0;
         wait->block_class = class;
         self->wait = wait;
     }
@@ -30,6 +31,7 @@ void copi_wait_record_free(struct process *process)
     if (wait == NULL)
         return;
     copi_timer_take_out(&wait->timer);
+    copi_request_abandoned(process);
     process->flags &= (uint16_t)~PROCESS_MARK;
     process->wait = NULL;
     copi_slab_give(copi_slab(), wait, wait->block_class);

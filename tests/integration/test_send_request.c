@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "expect_story.h"
+#include "runtime/mailbox.h"
 #include "runtime/scheduler.h"
 #include "trace.h"
 #include "watch.h"
@@ -13,9 +14,21 @@ COP_MESSAGE(question, { int n; });
 COP_MESSAGE(answer, { int n; });
 COP_MESSAGE(go, COP_EMPTY);
 
+static unsigned watches(const struct signal *signal)
+{
+    return signal != NULL && (signal->flags & SIGNAL_MONITORS) != 0;
+}
+
+/* Monitors of this process or by it: in its table, in its wait_record, and by requests that are
+ * their own record. */
 static unsigned records(void)
 {
-    return copi_self()->relations.count;
+    const struct process *self = copi_self();
+    unsigned count = self->relations.count + (self->wait != NULL && self->wait->request != 0);
+    count += watches(self->current) + watches(self->received);
+    for (const struct signal *signal = self->mailbox; signal != NULL; signal = signal->next)
+        count += watches(signal);
+    return count;
 }
 
 static cop_ref ask(cop_pid pid, int n)
@@ -219,6 +232,99 @@ START_TEST(a_monitor_whose_alias_was_given_up_goes_on_after_the_answer)
 }
 END_TEST
 
+/* ---- with and without a record ---------------------------------------------------------- */
+
+static void trace_table(const char *when)
+{
+    copi_mailbox_drain(copi_self());
+    trace("%s: %u records there, %u of them in the table", when, records(),
+          copi_self()->relations.count);
+}
+
+static void answers_late(void *argument)
+{
+    (void)argument;
+    const cop_message *request = cop_receive_match(
+        &(cop_match){ .type = COP_TYPE(question) }, COP_INFINITY);
+    cop_from asker = { { request->from, request->ref } };
+    trace_table("looked at");
+    cop_receive_type(go, COP_INFINITY);
+    trace_table("let go of");
+    cop_answer_message(asker, cop_new(answer, .n = 7));
+    trace_table("answered");
+    cop_message *kept = cop_take(&(cop_match){ .type = COP_TYPE(question) }, COP_INFINITY);
+    trace_table("the next, taken");
+    asker.alias = (cop_ref){ kept->from, kept->ref };
+    cop_message_free(kept);
+    cop_answer_message(asker, cop_new(answer, .n = 8));
+    trace_table("answered");
+}
+
+static void asks_one_who_answers_late(void *argument)
+{
+    (void)argument;
+    cop_pid server = cop_spawn(answers_late, NULL, 0);
+    cop_ref first = ask(server, 1);
+    settle();
+    cop_send(server, go);
+    trace_outcome("first", first);
+    trace_outcome("second", ask(server, 2));
+}
+
+START_TEST(a_request_is_recorded_when_it_goes_without_a_reply)
+{
+    expect_story(asks_one_who_answers_late,
+                 "looked at: 1 records there, 0 of them in the table\n"
+                 "let go of: 1 records there, 1 of them in the table\n"
+                 "answered: 0 records there, 0 of them in the table\n"
+                 "first: answer 7, 0 records\n"
+                 "the next, taken: 1 records there, 1 of them in the table\n"
+                 "answered: 0 records there, 0 of them in the table\n"
+                 "second: answer 8, 0 records\n");
+}
+END_TEST
+
+enum { MANY = COPI_UNRECORDED + 2 };
+
+static void looks_at_one(void *argument)
+{
+    (void)argument;
+    cop_receive_type(go, COP_INFINITY);
+    trace("%d are there, %d in the table", (int)records() == MANY,
+          (int)copi_self()->relations.count == MANY - COPI_UNRECORDED);
+    cop_receive_type(question, COP_INFINITY);
+    trace("one is looked at, %d in the table",
+          (int)copi_self()->relations.count == MANY - COPI_UNRECORDED);
+    cop_receive_type(go, COP_INFINITY);
+    trace_table("all were taken back");
+}
+
+static void asks_and_takes_back(void *argument)
+{
+    (void)argument;
+    static cop_ref refs[MANY];
+    cop_pid server = cop_spawn(looks_at_one, NULL, 0);
+    for (int i = 0; i < MANY; i++) refs[i] = ask(server, i);
+    trace("%d records here", (int)records() == MANY);
+    cop_send(server, go);
+    settle();
+    for (int i = MANY - 1; i >= 0; i--) ck_assert(cop_demonitor(refs[i]));
+    trace("%u records here", records());
+    cop_send(server, go);
+    settle();
+}
+
+START_TEST(one_that_is_taken_back_leaves_no_record_wherever_the_request_is)
+{
+    expect_story(asks_and_takes_back, "1 records here\n"
+                                      "1 are there, 1 in the table\n"
+                                      "one is looked at, 1 in the table\n"
+                                      "0 records here\n"
+                                      "all were taken back: 0 records there, 0 of them in the "
+                                      "table\n");
+}
+END_TEST
+
 /* ---- refused -------------------------------------------------------------------------- */
 
 static void asks_nonsense(void *argument)
@@ -254,6 +360,8 @@ static Suite *send_request_suite(void)
     tcase_add_test(tests, a_reply_of_another_process_ends_the_monitor_too);
     tcase_add_test(tests, who_dies_with_a_request_is_heard_of_by_its_sender);
     tcase_add_test(tests, a_monitor_whose_alias_was_given_up_goes_on_after_the_answer);
+    tcase_add_test(tests, a_request_is_recorded_when_it_goes_without_a_reply);
+    tcase_add_test(tests, one_that_is_taken_back_leaves_no_record_wherever_the_request_is);
     tcase_add_test(tests, what_is_refused_leaves_no_monitor);
     suite_add_tcase(suite, tests);
     return suite;

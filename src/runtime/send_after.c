@@ -32,7 +32,7 @@ start(struct process *self, const cop_dest *to, char *name, int64_t delay_ms,
     record->signal = signal;
     signal->flags |= SIGNAL_GONE;
     signal->target = ref.owner.bits;
-    int64_t now = copi_now(), deadline;
+    int64_t now = copi_near_now(&copi_scheduler->clock), deadline;
     if (__builtin_mul_overflow(delay_ms > 0 ? delay_ms : 0, 1000000, &deadline) ||
         __builtin_add_overflow(deadline, now, &deadline) || deadline == COPI_NEVER)
         deadline = COPI_NEVER - 1;           /* NEVER is said of timers that are not armed */
@@ -96,34 +96,28 @@ cop_ref cop_send_after_new(cop_dest to, int64_t delay_ms, const cop_message_type
 
 /* ---- cancelling and reading ------------------------------------------------------------- */
 
-/* The record of a timer of the calling process, or NULL. */
-static struct relation_timer *own_timer(cop_ref ref, const char *function)
-{
-    struct process *self = copi_self_checked(function);
-    if (!cop_pid_equal(ref.owner, copi_pid(self)))
-        return NULL;
-    return (struct relation_timer *)copi_relation_find(self, RELATION_TIMER, ref.serial);
-}
-
 static int64_t milliseconds_left(int64_t deadline)
 {
-    int64_t left = deadline - copi_now();
+    int64_t left = deadline - copi_near_now(&copi_scheduler->clock);
     return left <= 0 ? 0 : (left - 1) / 1000000 + 1;
 }
 
 int64_t cop_cancel_timer(cop_ref timer)
 {
-    struct relation_timer *record = own_timer(timer, "cop_cancel_timer");
-    if (record == NULL)
-        return COP_ENOT_FOUND;
+    struct process *self = copi_self_checked("cop_cancel_timer");
     struct scheduler *scheduler = copi_scheduler;
-    struct process *self = copi_current(scheduler);
+    struct hash_node **where = NULL;
+    if (cop_pid_equal(timer.owner, copi_pid(self)))
+        where = copi_relation_where(self, RELATION_TIMER, timer.serial);
+    if (where == NULL)
+        return COP_ENOT_FOUND;
+    struct relation_timer *record = (struct relation_timer *)*where;
     int64_t deadline = copi_timer_wanted(&record->timer);
     copi_enter(scheduler);
     bool armed = copi_timer_pull(&record->timer);
     struct signal *signal = record->signal;     /* NULL if it has fired */
     bool drops = armed && record->relation.alias != 0;
-    copi_relation_remove(self, &record->relation);
+    copi_relation_unlink(self, where);
     if (drops)
         copi_message_own(self, signal);         /* until it is free */
     else if (armed)
@@ -136,7 +130,10 @@ int64_t cop_cancel_timer(cop_ref timer)
 
 int64_t cop_read_timer(cop_ref timer)
 {
-    struct relation_timer *record = own_timer(timer, "cop_read_timer");
+    struct process *self = copi_self_checked("cop_read_timer");
+    struct relation_timer *record = NULL;
+    if (cop_pid_equal(timer.owner, copi_pid(self)))
+        record = (struct relation_timer *)copi_relation_find(self, RELATION_TIMER, timer.serial);
     if (record == NULL || !copi_timer_is_in(&record->timer))
         return COP_ENOT_FOUND;
     return milliseconds_left(copi_timer_wanted(&record->timer));

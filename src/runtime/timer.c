@@ -174,7 +174,7 @@ void copi_timers_deinit(struct timer_heap *heap)
     copi_biased_deinit(&heap->lock);
 }
 
-static void lock(struct timer_heap *heap)
+static inline void lock(struct timer_heap *heap)
 {
     if (heap == &copi_scheduler->timers)
         copi_biased_owner_lock(&heap->lock);
@@ -182,7 +182,7 @@ static void lock(struct timer_heap *heap)
         copi_biased_lock(&heap->lock);
 }
 
-static void unlock(struct timer_heap *heap)
+static inline void unlock(struct timer_heap *heap)
 {
     if (heap == &copi_scheduler->timers)
         copi_biased_owner_unlock(&heap->lock);
@@ -410,7 +410,7 @@ void copi_timers_fire(struct timer_heap *heap, int64_t now)
 
 int64_t copi_deadline(int64_t timeout_ms)
 {
-    int64_t now = timeout_ms > 0 ? copi_now() : 0;
+    int64_t now = timeout_ms > 0 ? copi_near_now(&copi_scheduler->clock) : 0;
     if (timeout_ms < 0 || timeout_ms > (COPI_NEVER - now) / 1000000)
         return COPI_NEVER;
     return timeout_ms == 0 ? COPI_AT_ONCE : now + timeout_ms * 1000000;

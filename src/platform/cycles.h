@@ -17,7 +17,7 @@ static inline uint64_t copi_cycles(void)
     return __builtin_ia32_rdtsc();
 }
 #else
-enum { COPI_COUNTS_CYCLES = 0 };     /* on AArch64 the system's clock is as cheap as the counter */
+enum { COPI_COUNTS_CYCLES = 0 };     /* the system's clock is asked each time */
 
 static inline uint64_t copi_cycles(void)
 {

@@ -22,15 +22,6 @@ struct relation *copi_relation_find(struct process *process, enum relation_kind 
     return (struct relation *)node;
 }
 
-struct hash_node **copi_relation_where(struct process *process, enum relation_kind kind,
-                                       uint64_t key)
-{
-    struct hash_node **link = copi_hash_where(&process->relations, key);
-    while (*link != NULL && ((struct relation *)*link)->kind != kind)
-        link = copi_hash_where_after(&(*link)->next, key);
-    return *link == NULL ? NULL : link;
-}
-
 /* The block of a relation, without which the node ends. */
 __attribute__((cold, noinline)) static void *needed_block(size_t size, uint8_t *ret_class)
 {
@@ -72,13 +63,6 @@ void copi_relation_remove(struct process *process, struct relation *relation)
     if (relation->kind == RELATION_LINK && copi_node.options.deterministic)
         copi_link_order_remove(copi_pid(process), *age_of(relation));
     copi_hash_remove(&process->relations, &relation->node);
-    relation_free(relation);
-}
-
-void copi_relation_unlink(struct process *process, struct hash_node **where)
-{
-    struct relation *relation = (struct relation *)*where;
-    copi_hash_unlink(&process->relations, where);
     relation_free(relation);
 }
 

@@ -73,17 +73,11 @@ static inline struct relation_timer *copi_relation_of_timer(struct timer *timer)
 /* The record, or NULL. */
 struct relation *copi_relation_find(struct process *process, enum relation_kind kind, uint64_t key);
 
-/* The same, and what points to it, for copi_relation_unlink; NULL if there is none. */
-struct hash_node **copi_relation_where(struct process *process, enum relation_kind kind,
-                                       uint64_t key);
-
 /* Adds and removes; add ends the node without memory: half a link would be worse.  The size is a
  * link's, or that of a record with all that its kind has. */
 struct relation *copi_relation_add(struct process *process, enum relation_kind kind, uint64_t key,
                                    size_t size);
 void copi_relation_remove(struct process *process, struct relation *relation);
-/* One that is no link, found by copi_relation_where. */
-void copi_relation_unlink(struct process *process, struct hash_node **where);
 
 /* What add does with the record that it has taken from the slab; `other` is still to be set. */
 static inline void copi_relation_put(struct hash *relations, struct relation *relation,

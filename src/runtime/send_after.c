@@ -102,22 +102,34 @@ static int64_t milliseconds_left(int64_t deadline)
     return left <= 0 ? 0 : (left - 1) / 1000000 + 1;
 }
 
+/* What points to the record of a timer of the process's, or to NULL. */
+static inline struct hash_node **timer_where(struct process *self, cop_ref timer)
+{
+    struct hash_node **where = copi_hash_where(&self->relations, timer.serial);
+    while (*where != NULL && ((struct relation *)*where)->kind != RELATION_TIMER)
+        where = copi_hash_where_after(&(*where)->next, timer.serial);
+    return where;
+}
+
 int64_t cop_cancel_timer(cop_ref timer)
 {
     struct process *self = copi_self_checked("cop_cancel_timer");
-    struct scheduler *scheduler = copi_scheduler;
-    struct hash_node **where = NULL;
-    if (cop_pid_equal(timer.owner, copi_pid(self)))
-        where = copi_relation_where(self, RELATION_TIMER, timer.serial);
-    if (where == NULL)
+    if (!cop_pid_equal(timer.owner, copi_pid(self)))
         return COP_ENOT_FOUND;
+    struct hash_node **where = timer_where(self, timer);
     struct relation_timer *record = (struct relation_timer *)*where;
+    if (record == NULL)
+        return COP_ENOT_FOUND;
+    struct scheduler *scheduler = copi_scheduler;
     int64_t deadline = copi_timer_wanted(&record->timer);
     copi_enter(scheduler);
     bool armed = copi_timer_pull(&record->timer);
     struct signal *signal = record->signal;     /* NULL if it has fired */
     bool drops = armed && record->relation.alias != 0;
-    copi_relation_unlink(self, where);
+    copi_hash_unlink(&self->relations, where);
+    if (record->relation.named)
+        free(record->relation.name);
+    copi_slab_give(scheduler->slab, record, record->relation.block_class);
     if (drops)
         copi_message_own(self, signal);         /* until it is free */
     else if (armed)

@@ -29,7 +29,7 @@ static void put(struct timer_heap *heap, uint32_t position, struct timer_entry e
     entry.timer->position = position;
 }
 
-static void sift_up(struct timer_heap *heap, uint32_t position, struct timer_entry entry)
+static inline void sift_up(struct timer_heap *heap, uint32_t position, struct timer_entry entry)
 {
     while (position > 1) {
         uint32_t parent = (position - 2) / ARITY + 1;
@@ -76,7 +76,7 @@ static inline bool heap_reserve(struct timer_heap *heap)
 }
 
 /* There is room. */
-static void heap_add(struct timer_heap *heap, struct timer *timer, int64_t deadline,
+static inline void heap_add(struct timer_heap *heap, struct timer *timer, int64_t deadline,
                      uint64_t sequence)
 {
     heap->count++;
@@ -287,17 +287,36 @@ bool copi_timer_arm_send(struct relation_timer *record, int64_t now, int64_t dea
     return room;
 }
 
-/* Always with the lock, if it ever was in a heap: who fires it may be about to put it back. */
-bool copi_timer_pull(struct timer *timer)
+/* With the lock of the heap that it is or was in: whether it was. */
+static inline bool pull(struct timer_heap *heap, struct timer *timer)
+{
+    bool was_in = take_out(heap, timer);
+    atomic_store_explicit(&timer->wanted, COPI_NEVER, memory_order_relaxed);
+    timer->scheduler = COPI_NO_HEAP;
+    return was_in;
+}
+
+__attribute__((noinline)) static bool pull_from_another(struct timer *timer)
 {
     if (timer->scheduler == COPI_NO_HEAP)
         return false;
     struct timer_heap *heap = &copi_node.scheduler[timer->scheduler].timers;
-    lock(heap);
-    bool was_in = take_out(heap, timer);
-    atomic_store_explicit(&timer->wanted, COPI_NEVER, memory_order_relaxed);
-    timer->scheduler = COPI_NO_HEAP;
-    unlock(heap);
+    copi_biased_lock(&heap->lock);
+    bool was_in = pull(heap, timer);
+    copi_biased_unlock(&heap->lock);
+    return was_in;
+}
+
+/* Always with the lock, if it ever was in a heap: who fires it may be about to put it back. */
+bool copi_timer_pull(struct timer *timer)
+{
+    struct scheduler *scheduler = copi_scheduler;
+    if (scheduler == NULL || timer->scheduler != scheduler->index)
+        return pull_from_another(timer);
+    struct timer_heap *heap = &scheduler->timers;
+    copi_biased_owner_lock(&heap->lock);
+    bool was_in = pull(heap, timer);
+    copi_biased_owner_unlock(&heap->lock);
     return was_in;
 }
 

@@ -193,7 +193,7 @@ static inline void unlock(struct timer_heap *heap)
 /* ---- arming, disarming, firing --------------------------------------------------------- */
 
 /* With its heap's lock.  Whether it was in. */
-static bool take_out(struct timer_heap *heap, struct timer *timer)
+static inline bool take_out(struct timer_heap *heap, struct timer *timer)
 {
     uint32_t position = timer->position;
     if (position == 0)
@@ -272,12 +272,13 @@ static void add_send(struct timer_heap *heap, struct relation_timer *record, int
 
 bool copi_timer_arm_send(struct relation_timer *record, int64_t now, int64_t deadline)
 {
-    struct timer_heap *heap = &copi_scheduler->timers;
+    struct scheduler *scheduler = copi_scheduler;
+    struct timer_heap *heap = &scheduler->timers;
     struct timer *timer = &record->timer;
     copi_biased_owner_lock(&heap->lock);
     bool room = heap_reserve(heap);
     if (room) {
-        timer->scheduler = (uint16_t)copi_scheduler->index;
+        timer->scheduler = (uint16_t)scheduler->index;
         timer->kind = TIMER_SEND;
         timer->sequence = heap->sequence++;
         atomic_store_explicit(&timer->wanted, deadline, memory_order_relaxed);

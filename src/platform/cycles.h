@@ -1,8 +1,8 @@
 /* cycles.h - the processor's counter of its own time.
  *
  * Where there is one it goes at one pace whatever the processor does, is much the same on all
- * processors of a machine (a system whose processors disagree does not keep its clock by it either),
- * and is read in a third of the time that the system's clock takes.  What a count is in
+ * processors of a machine (a system whose processors disagree does not keep its clock by it
+ * either), and is read in a third of the time that the system's clock takes.  What a count is in
  * nanoseconds is the reader's to find out (near_clock.h). */
 #ifndef COPI_CYCLES_H
 #define COPI_CYCLES_H

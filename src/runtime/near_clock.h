@@ -4,8 +4,8 @@
  * system's clock may cost as much as all the rest of it.  So a scheduler keeps a reading, and
  * for 100 us from then on adds what the processor's counter (cycles.h) has gone on by.
  *
- * What must stay true: no deadline is early.  So the time is never before copi_now's; it is ahead of
- * that by what a reading takes and a thousandth of what was added, some 100 ns.  It does not go
+ * What must stay true: no deadline is early.  So the time is never before copi_now's; it is ahead
+ * of that by what a reading takes and a thousandth of what was added, some 100 ns.  It does not go
  * back on its scheduler: who sets a timer and cancels it is told no more than was asked for.
  *
  * The counter's pace is measured along the way, from readings that are 10 ms apart, and believed

@@ -14,8 +14,7 @@
 enum {
     BITS_FIRST = COPI_LIMIT(4, 1),   /* log2 of the chains of the first array */
     BITS_LARGE = 16,
-    BITS_MAX = 30,
-    GROUP = 1 << BITS_FIRST          /* keys that are neighbours */
+    BITS_MAX = 30
 };
 
 static size_t chain_count(const struct hash *hash)
@@ -33,17 +32,18 @@ static size_t *first_used(const struct hash *hash)
     return (size_t *)(void *)(hash->buckets + chain_count(hash));
 }
 
-/* Multiplicative hashing: the product's high bits depend on every bit of the key.  The fold before
- * it spreads keys that differ in their high half only, such as generations.  The low bits stay out
- * of it and choose among neighbours: serials, which count up, share the lines of the array, and
- * nodes that were made together move together in grow. */
+/* Keys that are neighbours go into neighbouring chains: serials, which count up, fill an array
+ * without sharing a chain, one line of it after the other, and nodes that were made together move
+ * together in grow.  What the key has above the array's size moves its whole block to another
+ * place, by multiplicative hashing: the product's high bits depend on every bit of it, so keys that
+ * differ in their high half only, such as generations, are spread as well. */
 static size_t chain_of(const struct hash *hash, uint64_t key)
 {
     if (hash->bits == 0)
         return 0;
-    uint64_t group = (key ^ (key >> 32)) / GROUP;
-    uint64_t first = (group * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - hash->bits);
-    return (size_t)(first ^ (key % GROUP));
+    uint64_t block = key >> hash->bits;
+    uint64_t place = (block * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - hash->bits);
+    return (size_t)((key ^ place) & (chain_count(hash) - 1));
 }
 
 static void push(struct hash *hash, struct hash_node *node)
@@ -132,13 +132,14 @@ struct hash_node *copi_hash_again(const struct hash_node *node)
     return next;
 }
 
-void copi_hash_remove_chained(struct hash *hash, struct hash_node *node)
+struct hash_node **copi_hash_chain(struct hash *hash, uint64_t key)
 {
-    struct hash_node **link = &chains(hash)[chain_of(hash, node->key)];
-    while (*link != node) {
-        COP_ASSERT(*link);                        /* the node must be in */
-        link = &(*link)->next;
-    }
+    return &chains(hash)[chain_of(hash, key)];
+}
+
+void copi_hash_unlink_chained(struct hash *hash, struct hash_node **link)
+{
+    struct hash_node *node = *link;
     *link = node->next;
     node->next = NULL;
     count_down(hash);

@@ -32,10 +32,11 @@ struct hash {
     uint32_t bits;
 };
 
-/* What the three functions below do when the table is more than a list. */
+/* What the functions below do when the table is more than a list. */
 void copi_hash_insert_chained(struct hash *hash, struct hash_node *node);
 struct hash_node *copi_hash_find_chained(const struct hash *hash, uint64_t key);
-void copi_hash_remove_chained(struct hash *hash, struct hash_node *node);
+struct hash_node **copi_hash_chain(struct hash *hash, uint64_t key);
+void copi_hash_unlink_chained(struct hash *hash, struct hash_node **link);
 
 /* Adds node under its key; newest first among equal keys. */
 static inline void copi_hash_insert(struct hash *hash, struct hash_node *node, uint64_t key)
@@ -61,21 +62,41 @@ static inline struct hash_node *copi_hash_find(const struct hash *hash, uint64_t
 }
 struct hash_node *copi_hash_again(const struct hash_node *node);
 
+/* What points to the newest node with that key, and so to the next one after a node (&node->next);
+ * or to NULL at the end of its chain.  Good until the table changes. */
+static inline struct hash_node **copi_hash_where_after(struct hash_node **link, uint64_t key)
+{
+    while (*link != NULL && (*link)->key != key) link = &(*link)->next;
+    return link;
+}
+
+static inline struct hash_node **copi_hash_where(struct hash *hash, uint64_t key)
+{
+    return copi_hash_where_after(hash->bits > 0 ? copi_hash_chain(hash, key) : &hash->list, key);
+}
+
+/* Takes out the node that `link`, of copi_hash_where, points to. */
+static inline void copi_hash_unlink(struct hash *hash, struct hash_node **link)
+{
+    if (hash->bits > 0) {
+        copi_hash_unlink_chained(hash, link);
+        return;
+    }
+    struct hash_node *node = *link;
+    *link = node->next;
+    node->next = NULL;
+    hash->count--;
+}
+
 /* Takes node out; it must be in. */
 static inline void copi_hash_remove(struct hash *hash, struct hash_node *node)
 {
-    if (hash->bits > 0) {
-        copi_hash_remove_chained(hash, node);
-        return;
+    struct hash_node **link = hash->bits > 0 ? copi_hash_chain(hash, node->key) : &hash->list;
+    while (*link != node) {
+        COP_ASSERT(*link);                        /* the node must be in */
+        link = &(*link)->next;
     }
-    struct hash_node **at = &hash->list;
-    while (*at != node) {
-        COP_ASSERT(*at);                          /* the node must be in */
-        at = &(*at)->next;
-    }
-    *at = node->next;
-    node->next = NULL;
-    hash->count--;
+    copi_hash_unlink(hash, link);
 }
 
 /* Takes any node out, NULL when empty: for draining. Frees the table's memory with the last. */

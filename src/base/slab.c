@@ -56,13 +56,6 @@ static const uint16_t class_size[COPI_SLAB_CLASSES] = {
     32, 48, 64, 96, 128, 192, 256, 384, 512, 1024
 };
 
-/* The class for a size, by the size in units of 16 bytes, rounded up. */
-const uint8_t copi_slab_class_of[COPI_SLAB_MAX / 16 + 1] = {
-    0, 0, 0, 1, 2, 3, 3, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8,
-    8, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9,
-    9
-};
-
 /* ---- the depot ------------------------------------------------------------------------- */
 
 void copi_slab_init(void)

@@ -43,7 +43,12 @@ struct slab_cache {
     struct slab_bin bins[COPI_SLAB_CLASSES];
 };
 
-extern const uint8_t copi_slab_class_of[COPI_SLAB_MAX / 16 + 1];   /* by the size in 16 bytes */
+/* By the size in units of 16 bytes, rounded up; in sight, so that of a constant size it is one. */
+static const uint8_t copi_slab_class_of[COPI_SLAB_MAX / 16 + 1] = {
+    0, 0, 0, 1, 2, 3, 3, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8,
+    8, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9,
+    9
+};
 
 void *copi_slab_take_slowly(struct slab_cache *cache, size_t size, uint8_t *ret_class);
 void copi_slab_give_slowly(struct slab_cache *cache, void *block, uint8_t class);

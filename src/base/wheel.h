@@ -63,7 +63,7 @@ void copi_wheel_advance_to(struct wheel *wheel, int64_t now);
 
 static inline void copi_wheel_advance(struct wheel *wheel, int64_t now)
 {
-    if (now - wheel->time >= COPI_WHEEL_TICK || wheel->count == 0)
+    if ((uint64_t)now - (uint64_t)wheel->time >= COPI_WHEEL_TICK)
         copi_wheel_advance_to(wheel, now);
 }
 

@@ -1,7 +1,7 @@
 /* machine.h - all that differs from processor to processor.
  *
  * context_<cpu>.S and machine_<cpu>.c implement it.  Another processor is two more files, a look at
- * thread_variable.h, and its flags in the top meson.build.
+ * thread_variable.h and cycles.h, and its flags in the top meson.build.
  *
  *     x86-64     System V ABI
  *     AArch64    AAPCS64, little-endian, pages of 4 or 16 KiB

@@ -51,7 +51,7 @@ static uint64_t *age_of(struct relation *link)
     return &link->other.bits;
 }
 
-static void relation_free(struct relation *relation)
+static inline void relation_free(struct relation *relation)
 {
     if (relation->named)
         free(relation->name);

@@ -23,6 +23,7 @@
 #include "../platform/platform.h"
 #include "../platform/thread_variable.h"
 #include "crash.h"
+#include "near_clock.h"
 #include "process.h"
 #include "run_queue.h"
 #include "stack.h"
@@ -80,6 +81,7 @@ struct scheduler {
     struct process *chosen;           /* taken out of the queue, to be run next; or NULL */
     struct stack_pool stacks;
     struct slab_cache *slab;
+    struct near_clock clock;
     struct random random;
     struct crash_record crash;
     struct fault_thread fault_thread;

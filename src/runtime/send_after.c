@@ -13,12 +13,12 @@
 /* In the runtime's own work; takes name and signal over, unless it returns COP_NO_REF: the signal
  * is the caller's then.  The message is on its way from here on: nobody holds it. */
 __attribute__((always_inline)) static inline cop_ref
-start(struct process *self, const cop_dest *to, char *name, int64_t delay_ms,
-      struct signal *signal, bool drops)
+start(struct scheduler *scheduler, struct process *self, const cop_dest *to, char *name,
+      int64_t delay_ms, struct signal *signal, bool drops)
 {
     cop_ref ref = { copi_pid(self), ++self->last_serial };
     uint8_t class;
-    struct relation_timer *record = copi_slab_take(copi_scheduler->slab, sizeof *record, &class);
+    struct relation_timer *record = copi_slab_take(scheduler->slab, sizeof *record, &class);
     if (__builtin_expect(record == NULL, 0)) {
         free(name);
         return COP_NO_REF;
@@ -32,7 +32,7 @@ start(struct process *self, const cop_dest *to, char *name, int64_t delay_ms,
     record->signal = signal;
     signal->flags |= SIGNAL_GONE;
     signal->target = ref.owner.bits;
-    int64_t now = copi_now(), deadline;
+    int64_t now = copi_near_now(&scheduler->clock), deadline;
     if (__builtin_mul_overflow(delay_ms > 0 ? delay_ms : 0, 1000000, &deadline) ||
         __builtin_add_overflow(deadline, now, &deadline) || deadline == COPI_NEVER)
         deadline = COPI_NEVER - 1;           /* NEVER is said of timers that are not armed */
@@ -60,7 +60,7 @@ cop_ref cop_send_after_message(cop_dest to, int64_t delay_ms, cop_message *messa
     bool drops = message->type->drop != NULL;
     copi_enter(copi_scheduler);
     copi_message_disown(signal);
-    cop_ref ref = start(self, &to, name, delay_ms, signal, drops);
+    cop_ref ref = start(copi_scheduler, self, &to, name, delay_ms, signal, drops);
     copi_leave(copi_scheduler);
     if (ref.serial == 0)
         copi_signal_free(signal);
@@ -84,7 +84,7 @@ cop_ref cop_send_after_new(cop_dest to, int64_t delay_ms, const cop_message_type
     if (__builtin_expect(signal != NULL, 1)) {
         copi_message_init(signal, type, copi_pid(self), size);
         memcpy(cop_payload(&signal->message), payload, size);
-        ref = start(self, &to, NULL, delay_ms, signal, drops);
+        ref = start(scheduler, self, &to, NULL, delay_ms, signal, drops);
     }
     copi_leave(scheduler);
     if (__builtin_expect(signal == NULL, 0))
@@ -96,34 +96,40 @@ cop_ref cop_send_after_new(cop_dest to, int64_t delay_ms, const cop_message_type
 
 /* ---- cancelling and reading ------------------------------------------------------------- */
 
-/* The record of a timer of the calling process, or NULL. */
-static struct relation_timer *own_timer(cop_ref ref, const char *function)
+static inline int64_t milliseconds_left(struct scheduler *scheduler, int64_t deadline)
 {
-    struct process *self = copi_self_checked(function);
-    if (!cop_pid_equal(ref.owner, copi_pid(self)))
-        return NULL;
-    return (struct relation_timer *)copi_relation_find(self, RELATION_TIMER, ref.serial);
+    int64_t left = deadline - copi_near_now(&scheduler->clock);
+    return left <= 0 ? 0 : (left - 1) / 1000000 + 1;
 }
 
-static int64_t milliseconds_left(int64_t deadline)
+/* What points to the record of a timer of the process's, or to NULL. */
+static inline struct hash_node **timer_where(struct process *self, cop_ref timer)
 {
-    int64_t left = deadline - copi_now();
-    return left <= 0 ? 0 : (left - 1) / 1000000 + 1;
+    struct hash_node **where = copi_hash_where(&self->relations, timer.serial);
+    while (*where != NULL && ((struct relation *)*where)->kind != RELATION_TIMER)
+        where = copi_hash_where_after(&(*where)->next, timer.serial);
+    return where;
 }
 
 int64_t cop_cancel_timer(cop_ref timer)
 {
-    struct relation_timer *record = own_timer(timer, "cop_cancel_timer");
+    struct process *self = copi_self_checked("cop_cancel_timer");
+    if (!cop_pid_equal(timer.owner, copi_pid(self)))
+        return COP_ENOT_FOUND;
+    struct hash_node **where = timer_where(self, timer);
+    struct relation_timer *record = (struct relation_timer *)*where;
     if (record == NULL)
         return COP_ENOT_FOUND;
     struct scheduler *scheduler = copi_scheduler;
-    struct process *self = copi_current(scheduler);
     int64_t deadline = copi_timer_wanted(&record->timer);
     copi_enter(scheduler);
     bool armed = copi_timer_pull(&record->timer);
     struct signal *signal = record->signal;     /* NULL if it has fired */
     bool drops = armed && record->relation.alias != 0;
-    copi_relation_remove(self, &record->relation);
+    copi_hash_unlink(&self->relations, where);
+    if (record->relation.named)
+        free(record->relation.name);
+    copi_slab_give(scheduler->slab, record, record->relation.block_class);
     if (drops)
         copi_message_own(self, signal);         /* until it is free */
     else if (armed)
@@ -131,15 +137,18 @@ int64_t cop_cancel_timer(cop_ref timer)
     copi_leave(scheduler);
     if (drops)
         copi_signal_free(signal);
-    return armed ? milliseconds_left(deadline) : COP_ENOT_FOUND;
+    return armed ? milliseconds_left(scheduler, deadline) : COP_ENOT_FOUND;
 }
 
 int64_t cop_read_timer(cop_ref timer)
 {
-    struct relation_timer *record = own_timer(timer, "cop_read_timer");
+    struct process *self = copi_self_checked("cop_read_timer");
+    struct relation_timer *record = NULL;
+    if (cop_pid_equal(timer.owner, copi_pid(self)))
+        record = (struct relation_timer *)copi_relation_find(self, RELATION_TIMER, timer.serial);
     if (record == NULL || !copi_timer_is_in(&record->timer))
         return COP_ENOT_FOUND;
-    return milliseconds_left(copi_timer_wanted(&record->timer));
+    return milliseconds_left(copi_scheduler, copi_timer_wanted(&record->timer));
 }
 
 /* ---- the end of the process ------------------------------------------------------------- */

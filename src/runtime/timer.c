@@ -29,7 +29,7 @@ static void put(struct timer_heap *heap, uint32_t position, struct timer_entry e
     entry.timer->position = position;
 }
 
-static void sift_up(struct timer_heap *heap, uint32_t position, struct timer_entry entry)
+static inline void sift_up(struct timer_heap *heap, uint32_t position, struct timer_entry entry)
 {
     while (position > 1) {
         uint32_t parent = (position - 2) / ARITY + 1;
@@ -76,7 +76,7 @@ static inline bool heap_reserve(struct timer_heap *heap)
 }
 
 /* There is room. */
-static void heap_add(struct timer_heap *heap, struct timer *timer, int64_t deadline,
+static inline void heap_add(struct timer_heap *heap, struct timer *timer, int64_t deadline,
                      uint64_t sequence)
 {
     heap->count++;
@@ -174,7 +174,7 @@ void copi_timers_deinit(struct timer_heap *heap)
     copi_biased_deinit(&heap->lock);
 }
 
-static void lock(struct timer_heap *heap)
+static inline void lock(struct timer_heap *heap)
 {
     if (heap == &copi_scheduler->timers)
         copi_biased_owner_lock(&heap->lock);
@@ -182,7 +182,7 @@ static void lock(struct timer_heap *heap)
         copi_biased_lock(&heap->lock);
 }
 
-static void unlock(struct timer_heap *heap)
+static inline void unlock(struct timer_heap *heap)
 {
     if (heap == &copi_scheduler->timers)
         copi_biased_owner_unlock(&heap->lock);
@@ -193,7 +193,7 @@ static void unlock(struct timer_heap *heap)
 /* ---- arming, disarming, firing --------------------------------------------------------- */
 
 /* With its heap's lock.  Whether it was in. */
-static bool take_out(struct timer_heap *heap, struct timer *timer)
+static inline bool take_out(struct timer_heap *heap, struct timer *timer)
 {
     uint32_t position = timer->position;
     if (position == 0)
@@ -272,12 +272,13 @@ static void add_send(struct timer_heap *heap, struct relation_timer *record, int
 
 bool copi_timer_arm_send(struct relation_timer *record, int64_t now, int64_t deadline)
 {
-    struct timer_heap *heap = &copi_scheduler->timers;
+    struct scheduler *scheduler = copi_scheduler;
+    struct timer_heap *heap = &scheduler->timers;
     struct timer *timer = &record->timer;
     copi_biased_owner_lock(&heap->lock);
     bool room = heap_reserve(heap);
     if (room) {
-        timer->scheduler = (uint16_t)copi_scheduler->index;
+        timer->scheduler = (uint16_t)scheduler->index;
         timer->kind = TIMER_SEND;
         timer->sequence = heap->sequence++;
         atomic_store_explicit(&timer->wanted, deadline, memory_order_relaxed);
@@ -287,17 +288,36 @@ bool copi_timer_arm_send(struct relation_timer *record, int64_t now, int64_t dea
     return room;
 }
 
-/* Always with the lock, if it ever was in a heap: who fires it may be about to put it back. */
-bool copi_timer_pull(struct timer *timer)
+/* With the lock of the heap that it is or was in: whether it was. */
+static inline bool pull(struct timer_heap *heap, struct timer *timer)
+{
+    bool was_in = take_out(heap, timer);
+    atomic_store_explicit(&timer->wanted, COPI_NEVER, memory_order_relaxed);
+    timer->scheduler = COPI_NO_HEAP;
+    return was_in;
+}
+
+__attribute__((noinline)) static bool pull_from_another(struct timer *timer)
 {
     if (timer->scheduler == COPI_NO_HEAP)
         return false;
     struct timer_heap *heap = &copi_node.scheduler[timer->scheduler].timers;
-    lock(heap);
-    bool was_in = take_out(heap, timer);
-    atomic_store_explicit(&timer->wanted, COPI_NEVER, memory_order_relaxed);
-    timer->scheduler = COPI_NO_HEAP;
-    unlock(heap);
+    copi_biased_lock(&heap->lock);
+    bool was_in = pull(heap, timer);
+    copi_biased_unlock(&heap->lock);
+    return was_in;
+}
+
+/* Always with the lock, if it ever was in a heap: who fires it may be about to put it back. */
+bool copi_timer_pull(struct timer *timer)
+{
+    struct scheduler *scheduler = copi_scheduler;
+    if (scheduler == NULL || timer->scheduler != scheduler->index)
+        return pull_from_another(timer);
+    struct timer_heap *heap = &scheduler->timers;
+    copi_biased_owner_lock(&heap->lock);
+    bool was_in = pull(heap, timer);
+    copi_biased_owner_unlock(&heap->lock);
     return was_in;
 }
 
@@ -410,7 +430,7 @@ void copi_timers_fire(struct timer_heap *heap, int64_t now)
 
 int64_t copi_deadline(int64_t timeout_ms)
 {
-    int64_t now = timeout_ms > 0 ? copi_now() : 0;
+    int64_t now = timeout_ms > 0 ? copi_near_now(&copi_scheduler->clock) : 0;
     if (timeout_ms < 0 || timeout_ms > (COPI_NEVER - now) / 1000000)
         return COPI_NEVER;
     return timeout_ms == 0 ? COPI_AT_ONCE : now + timeout_ms * 1000000;

@@ -121,7 +121,8 @@ void copi_timers_fire(struct timer_heap *heap, int64_t now);
 /* The entries in all heaps: timers, and waits that have a time limit or had one. */
 size_t copi_timer_count(void);
 
-/* The deadline of a wait that starts now; COPI_NEVER for COP_INFINITY, COPI_AT_ONCE for 0. */
+/* [process] The deadline of a wait that starts now; COPI_NEVER for COP_INFINITY, COPI_AT_ONCE for
+ * 0. */
 int64_t copi_deadline(int64_t timeout_ms);
 
 #endif

@@ -78,6 +78,27 @@ START_TEST(with_the_real_clock_no_timer_fires_early)
 }
 END_TEST
 
+/* For a while, so that the time comes from all that it can come from (near_clock.h). */
+static void asks_what_is_left(void *argument)
+{
+    (void)argument;
+    int64_t end = cop_now_ns() + (int64_t)200 * 1000000;
+    for (int64_t before, after = 0; after < end;) {
+        before = cop_now_ns();
+        cop_ref timer = cop_send_after(cop_self(), 5000, tick, .n = 1);
+        int64_t read = cop_read_timer(timer), left = cop_cancel_timer(timer);
+        after = cop_now_ns();
+        expect_that(read <= 5000 && left <= read);
+        expect_that(left >= 5000 - (after - before) / 1000000 - 1);
+    }
+}
+
+START_TEST(with_the_real_clock_no_more_is_left_than_was_asked_for)
+{
+    ck_assert_int_eq(run_node_threads(asks_what_is_left, NULL, 2), 0);
+}
+END_TEST
+
 /* ---- order --------------------------------------------------------------------------- */
 
 static void sends_in_mixed_order(void *argument)
@@ -389,6 +410,7 @@ static Suite *timer_suite(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, virtual_time_stands_still_until_nothing_can_run_and_then_jumps);
     tcase_add_test(tests, with_the_real_clock_no_timer_fires_early);
+    tcase_add_test(tests, with_the_real_clock_no_more_is_left_than_was_asked_for);
     tcase_add_test(tests, timers_fire_in_the_order_of_their_times_equal_ones_as_they_were_started);
     tcase_add_test(tests, a_timers_message_can_be_received_by_the_timer);
     tcase_add_test(tests, a_timer_can_be_read_and_cancelled_until_it_has_fired);

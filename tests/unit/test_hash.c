@@ -78,7 +78,10 @@ START_TEST(nodes_with_one_key_are_found_newest_first_also_after_growing)
     }
     ck_assert_ptr_null(node);
 
-    copi_hash_remove(&hash, &items[1001].node);
+    struct hash_node **where = copi_hash_where(&hash, 42);
+    where = copi_hash_where_after(&(*where)->next, 42);
+    ck_assert_ptr_eq(*where, &items[1001].node);
+    copi_hash_unlink(&hash, where);
     node = copi_hash_find(&hash, 42);
     ck_assert_ptr_eq(node, &items[1002].node);
     ck_assert_ptr_eq(copi_hash_again(node), &items[1000].node);
@@ -92,7 +95,7 @@ END_TEST
  * in at least n chains would be about 6 if they were random. */
 START_TEST(keys_that_resemble_each_other_are_spread)
 {
-    static const unsigned shifts[] = { 0, 4, 12, 32, 40 };
+    static const unsigned shifts[] = { 0, 1, 4, 8, 12, 13, 24, 32, 40, 48 };
     for (size_t s = 0; s < sizeof shifts / sizeof *shifts; s++) {
         struct hash hash = { .count = 0 };
         for (int i = 0; i < MANY; i++)
@@ -112,6 +115,22 @@ START_TEST(keys_that_resemble_each_other_are_spread)
 }
 END_TEST
 
+/* Serials count up, and a block of them fills the table once. */
+START_TEST(keys_that_count_up_have_a_chain_each)
+{
+    for (uint64_t first = 0; first < UINT64_C(1) << 60; first = first * 16 + 15) {
+        struct hash hash = { .count = 0 };
+        uint64_t begin = first / 8192 * 8192;
+        for (int i = 0; i < MANY; i++)
+            copi_hash_insert(&hash, &items[i].node, begin + (uint64_t)i);
+        for (size_t i = 0; i < (size_t)1 << hash.bits; i++)
+            ck_assert(hash.buckets[i] == NULL || hash.buckets[i]->next == NULL);
+        while (copi_hash_pop(&hash))
+            ;
+    }
+}
+END_TEST
+
 START_TEST(a_random_history_agrees_with_a_plain_set)
 {
     struct hash hash = { .count = 0 };
@@ -123,13 +142,17 @@ START_TEST(a_random_history_agrees_with_a_plain_set)
         uint64_t key = (uint64_t)(item - items) * UINT64_C(0x100000001);
         struct hash_node *found = copi_hash_find(&hash, key);
         ck_assert_ptr_eq(found, item->in ? &item->node : NULL);
+        ck_assert_ptr_eq(*copi_hash_where(&hash, key), found);
         if (copi_random_below(&random, 50) == 0 && count > 0) {
             struct item *popped = item_of(copi_hash_pop(&hash));
             ck_assert(popped->in);
             popped->in = false;
             count--;
         } else if (item->in) {
-            copi_hash_remove(&hash, &item->node);
+            if (copi_random_below(&random, 2) == 0)
+                copi_hash_remove(&hash, &item->node);
+            else
+                copi_hash_unlink(&hash, copi_hash_where(&hash, key));
             item->in = false;
             count--;
         } else {
@@ -269,6 +292,7 @@ int main(void)
     tcase_add_test(tests, a_short_list_needs_no_memory_and_one_node_more_does);
     tcase_add_test(tests, nodes_with_one_key_are_found_newest_first_also_after_growing);
     tcase_add_test(tests, keys_that_resemble_each_other_are_spread);
+    tcase_add_test(tests, keys_that_count_up_have_a_chain_each);
     tcase_add_test(tests, a_random_history_agrees_with_a_plain_set);
     tcase_add_test(tests, each_visits_every_node_once_in_a_list_and_in_a_table);
     tcase_add_test(tests, draining_a_large_table_pops_every_node_once);

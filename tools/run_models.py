@@ -43,6 +43,14 @@ RUNS = {
         ("NO_MUTEX", False),
         ("EARLY_UNLOCK", False),
     ],
+    "lookup": [
+        ("", True),
+        ("NO_SECOND_LOOK", False),
+        ("ODD_IS_GOOD", False),
+        ("NO_ODD", False),
+        ("RELAXED_WORDS", False),
+        ("RELAXED_END", False),
+    ],
     "park": [
         ("", True),
         ("SCHEDULERS=1", True),

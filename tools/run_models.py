@@ -43,6 +43,14 @@ RUNS = {
         ("NO_MUTEX", False),
         ("EARLY_UNLOCK", False),
     ],
+    "shared_lock": [
+        ("", True),
+        ("NO_EXCHANGE", False),
+        ("NO_SECOND_LOOK", False),
+        ("WRITER_NO_EXCHANGE", False),
+        ("NO_WAIT", False),
+        ("BIAS_TOO_LATE", False),
+    ],
     "lookup": [
         ("", True),
         ("NO_SECOND_LOOK", False),

@@ -57,10 +57,11 @@ def declared_variables(root):
 
 
 def defined_symbols(library):
-    """The library's global symbols."""
+    """The library's global symbols; those with a dot are of the debug information."""
     output = subprocess.run(["nm", "-g", "--defined-only", "-P", library], check=True,
                             stdout=subprocess.PIPE, text=True).stdout
-    return {line.split()[0] for line in output.splitlines() if len(line.split()) > 1}
+    names = {line.split()[0] for line in output.splitlines() if len(line.split()) > 1}
+    return {name for name in names if "." not in name}
 
 
 def main():

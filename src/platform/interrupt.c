@@ -35,8 +35,7 @@ struct range { uintptr_t low, high; };
 static struct range libraries[MAP_MAX];
 static _Atomic size_t library_count;
 
-void copi_code_begin(void);
-void copi_code_end(void);
+extern const char copi_code_begin[], copi_code_end[];
 
 static struct range own_code(void)
 {

@@ -17,8 +17,7 @@
  * A library that never returns (a condition variable that nobody signals) is never left; nothing
  * but the end of the operating-system process helps there.  The caller tries again until it works.
  *
- * The runtime's own code is what lies between copi_code_begin and copi_code_end, which the order of
- * the library's objects sees to, or in the shared library. */
+ * The runtime's own code is what lies between copi_code_begin and copi_code_end (src/code.ld). */
 #ifndef COPI_INTERRUPT_H
 #define COPI_INTERRUPT_H
 

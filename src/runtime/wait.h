@@ -2,11 +2,11 @@
  * or a descriptor.
  *
  * Who makes it happen, on whatever thread, sets the flag and then calls copi_wake on the process.
- * That reads the process's `incoming`, which the process empties before it reads the flag; all four
- * are seq_cst, and what is written is exchanged (fence.h).  So either the process sees the flag, or
- * copi_wake sees `incoming` as it was after it had been emptied, and marks it or replaces
- * COPI_WAITING there.  A wake-up that comes late, or reaches the slot's next process, makes that one
- * look and sleep again. */
+ * That reads the process's `incoming`, which the process empties before it reads the flag; all
+ * four are seq_cst, and what is written is exchanged (fence.h).  So either the process sees the
+ * flag, or copi_wake sees `incoming` as it was after it had been emptied, and marks it or puts
+ * something in the place of COPI_WAITING.  A wake-up that comes late, or reaches the slot's next
+ * process, makes that one look and sleep again. */
 #ifndef COPI_WAIT_H
 #define COPI_WAIT_H
 

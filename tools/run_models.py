@@ -43,6 +43,22 @@ RUNS = {
         ("NO_MUTEX", False),
         ("EARLY_UNLOCK", False),
     ],
+    "shared_lock": [
+        ("", True),
+        ("NO_EXCHANGE", False),
+        ("NO_SECOND_LOOK", False),
+        ("WRITER_NO_EXCHANGE", False),
+        ("NO_WAIT", False),
+        ("BIAS_TOO_LATE", False),
+    ],
+    "lookup": [
+        ("", True),
+        ("NO_SECOND_LOOK", False),
+        ("ODD_IS_GOOD", False),
+        ("NO_ODD", False),
+        ("RELAXED_WORDS", False),
+        ("RELAXED_END", False),
+    ],
     "park": [
         ("", True),
         ("SCHEDULERS=1", True),

@@ -1,4 +1,5 @@
-/* map.c - the hash map of map.h: chains, doubled when there are more nodes than chains. */
+/* map.c - the hash map of map.h: chains, doubled when there are half as many nodes: a step
+ * along a chain is a line of the cache, and who looks up has few others to fetch. */
 #include "map.h"
 
 #include <stdlib.h>
@@ -52,7 +53,7 @@ static void grow(struct map *map)
 
 void copi_map_insert(struct map *map, struct map_node *node, uint64_t key)
 {
-    size_t full = map->bits == 0 ? LIST_MAX : chain_count(map);
+    size_t full = map->bits == 0 ? LIST_MAX : chain_count(map) / 2;
     if (map->count >= full) grow(map);
     node->key = key;
     push(map, node);
@@ -69,22 +70,6 @@ void copi_map_remove(struct map *map, struct map_node *node)
     if (map->count > 0) return;
     free(map->chains);
     *map = (struct map){ 0 };
-}
-
-static struct map_node *with_key(struct map_node *node, uint64_t key)
-{
-    while (node != NULL && node->key != key) node = node->next;
-    return node;
-}
-
-struct map_node *copi_map_find(const struct map *map, uint64_t key)
-{
-    return with_key(*chain_at(map, chain_of(map, key)), key);
-}
-
-struct map_node *copi_map_again(const struct map_node *node)
-{
-    return with_key(node->next, node->key);
 }
 
 static struct map_node *first_from(const struct map *map, size_t index)

@@ -24,38 +24,38 @@ void copi_registry_read_key(struct registry_table *table, const char *key, struc
 {
     const struct key_name name = copi_key_name(key);
     struct shelf *shelf = &copi_registry_of_key(table, &name)->keys;
-    pthread_rwlock_rdlock(&shelf->lock);
+    struct shared_reader *reader = copi_shared_read(&shelf->lock);
     const struct registry_key *found = copi_registry_key(shelf, &name);
     for (const struct registry_entry *entry = found != NULL ? found->first : NULL; entry != NULL;
          entry = entry->key_next)
         copy(room, entry, key);
-    pthread_rwlock_unlock(&shelf->lock);
+    copi_shared_read_done(&shelf->lock, reader);
 }
 
 void copi_registry_read_member(struct registry_table *table, cop_pid pid, struct snapshot *room)
 {
     struct shelf *shelf = &copi_registry_of_pid(table, pid)->members;
-    pthread_rwlock_rdlock(&shelf->lock);
+    struct shared_reader *reader = copi_shared_read(&shelf->lock);
     const struct registry_member *member = copi_registry_member(shelf, pid);
     for (const struct registry_entry *entry = member != NULL ? member->first : NULL; entry != NULL;
          entry = entry->own_next)
         copy(room, entry, NULL);
-    pthread_rwlock_unlock(&shelf->lock);
+    copi_shared_read_done(&shelf->lock, reader);
 }
 
 void copi_registry_read_partition(struct registry_table *table, unsigned partition,
                                   struct snapshot *room)
 {
     struct shelf *shelf = &table->partitions[partition].keys;
-    pthread_rwlock_rdlock(&shelf->lock);
+    struct shared_reader *reader = copi_shared_read(&shelf->lock);
     for (struct map_node *node = copi_map_first(&shelf->map); node != NULL;
          node = copi_map_next(&shelf->map, node)) {
-        const struct registry_key *key = (struct registry_key *)node;
+        const struct registry_key *key = copi_registry_key_of(node);
         for (const struct registry_entry *entry = key->first; entry != NULL;
              entry = entry->key_next)
             copy(room, entry, NULL);
     }
-    pthread_rwlock_unlock(&shelf->lock);
+    copi_shared_read_done(&shelf->lock, reader);
 }
 
 /* ---- lookups and counts ---------------------------------------------------------------- */
@@ -65,14 +65,14 @@ bool copi_registry_lookup(struct registry_table *table, const char *key, cop_pid
 {
     const struct key_name name = copi_key_name(key);
     struct shelf *shelf = &copi_registry_of_key(table, &name)->keys;
-    pthread_rwlock_rdlock(&shelf->lock);
+    struct shared_reader *reader = copi_shared_read(&shelf->lock);
     const struct registry_key *found = copi_registry_key(shelf, &name);
     bool is_there = found != NULL && found->unique;
     if (is_there) {
-        *ret_pid = found->first->pid;
-        *ret_value = found->first->value;
+        *ret_pid = found->pid;
+        *ret_value = found->value;
     }
-    pthread_rwlock_unlock(&shelf->lock);
+    copi_shared_read_done(&shelf->lock, reader);
     return is_there;
 }
 
@@ -81,9 +81,9 @@ size_t copi_registry_count(struct registry_table *table)
     size_t count = 0;
     for (unsigned i = 0; i < table->record.parts; i++) {
         struct shelf *shelf = &table->partitions[i].keys;
-        pthread_rwlock_rdlock(&shelf->lock);
+        struct shared_reader *reader = copi_shared_read(&shelf->lock);
         count += shelf->entries;
-        pthread_rwlock_unlock(&shelf->lock);
+        copi_shared_read_done(&shelf->lock, reader);
     }
     return count;
 }
@@ -92,10 +92,10 @@ size_t copi_registry_count_key(struct registry_table *table, const char *key)
 {
     const struct key_name name = copi_key_name(key);
     struct shelf *shelf = &copi_registry_of_key(table, &name)->keys;
-    pthread_rwlock_rdlock(&shelf->lock);
+    struct shared_reader *reader = copi_shared_read(&shelf->lock);
     const struct registry_key *found = copi_registry_key(shelf, &name);
     size_t count = found != NULL ? found->count : 0;
-    pthread_rwlock_unlock(&shelf->lock);
+    copi_shared_read_done(&shelf->lock, reader);
     return count;
 }
 
@@ -134,9 +134,9 @@ static int set_meta(struct registry_table *table, const struct key_name *name,
 int copi_registry_set_meta(struct registry_table *table, const char *key, cop_registry_value value)
 {
     const struct key_name name = copi_key_name(key);
-    pthread_rwlock_wrlock(&table->meta.lock);
+    copi_shared_write(&table->meta.lock);
     int error = set_meta(table, &name, value);
-    pthread_rwlock_unlock(&table->meta.lock);
+    copi_shared_write_done(&table->meta.lock);
     return error;
 }
 
@@ -144,11 +144,11 @@ int copi_registry_get_meta(struct registry_table *table, const char *key,
                            cop_registry_value *ret_value)
 {
     const struct key_name name = copi_key_name(key);
-    pthread_rwlock_rdlock(&table->meta.lock);
+    struct shared_reader *reader = copi_shared_read(&table->meta.lock);
     const struct registry_meta *meta = find_meta(&table->meta, &name);
     cop_registry_value value = { 0 };
     if (meta != NULL) value = meta->value;
-    pthread_rwlock_unlock(&table->meta.lock);
+    copi_shared_read_done(&table->meta.lock, reader);
     if (meta == NULL) return COP_ENOT_FOUND;
     *ret_value = value;
     return COP_OK;
@@ -157,16 +157,16 @@ int copi_registry_get_meta(struct registry_table *table, const char *key,
 void copi_registry_remove_meta(struct registry_table *table, const char *key)
 {
     const struct key_name name = copi_key_name(key);
-    pthread_rwlock_wrlock(&table->meta.lock);
+    copi_shared_write(&table->meta.lock);
     struct registry_meta *meta = find_meta(&table->meta, &name);
     if (meta != NULL) copi_map_remove(&table->meta.map, &meta->node);
-    pthread_rwlock_unlock(&table->meta.lock);
+    copi_shared_write_done(&table->meta.lock);
     free(meta);
 }
 
 void copi_registry_clear_meta(struct registry_table *table)
 {
-    pthread_rwlock_wrlock(&table->meta.lock);
+    copi_shared_write(&table->meta.lock);
     struct map_node *node = copi_map_first(&table->meta.map);
     while (node != NULL) {
         struct map_node *next = copi_map_next(&table->meta.map, node);
@@ -174,5 +174,5 @@ void copi_registry_clear_meta(struct registry_table *table)
         free(node);
         node = next;
     }
-    pthread_rwlock_unlock(&table->meta.lock);
+    copi_shared_write_done(&table->meta.lock);
 }

@@ -19,13 +19,15 @@ struct key_name {
 
 static inline struct key_name copi_key_name(const char *text)
 {
-    return (struct key_name){ text, strlen(text) + 1, copi_table_hash(text) };
+    size_t length = strlen(text);
+    return (struct key_name){ text, length + 1, copi_table_hash_bytes(text, length) };
 }
 
-/* Other bits than those that choose the chain within. */
+/* Other bits than those that choose the chain within; as many of them for each partition. */
 static inline struct partition *copi_registry_of_hash(struct registry_table *table, uint64_t hash)
 {
-    return &table->partitions[(uint32_t)(copi_map_mix(hash) >> 8) % table->record.parts];
+    uint64_t bits = (uint32_t)(copi_map_mix(hash) >> 8);
+    return &table->partitions[bits * table->record.parts >> 32];
 }
 
 static inline struct partition *copi_registry_of_key(struct registry_table *table,
@@ -39,14 +41,19 @@ static inline struct partition *copi_registry_of_pid(struct registry_table *tabl
     return copi_registry_of_hash(table, pid.bits);
 }
 
+static inline bool copi_registry_is_key(const struct registry_key *key, const struct key_name *name)
+{
+    return key->size == name->size && memcmp(key->text, name->text, name->size) == 0;
+}
+
 /* With the shelf's lock held: the key of that name, the member, or NULL. */
 static inline struct registry_key *copi_registry_key(const struct shelf *shelf,
                                                      const struct key_name *name)
 {
     struct map_node *node = copi_map_find(&shelf->map, name->hash);
-    while (node != NULL && strcmp(((struct registry_key *)node)->text, name->text) != 0)
+    while (node != NULL && !copi_registry_is_key(copi_registry_key_of(node), name))
         node = copi_map_again(node);
-    return (struct registry_key *)node;
+    return node == NULL ? NULL : copi_registry_key_of(node);
 }
 
 static inline struct registry_member *copi_registry_member(const struct shelf *shelf, cop_pid pid)

@@ -11,26 +11,16 @@ static struct directory registries = DIRECTORY_INITIALIZER;
 
 /* ---- open and closed ------------------------------------------------------------------- */
 
-/* Writers first: else lookups that never pause would keep them out. */
-static void shelf_init(struct shelf *shelf)
-{
-    pthread_rwlockattr_t attributes;
-    pthread_rwlockattr_init(&attributes);
-    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&shelf->lock, &attributes);
-    pthread_rwlockattr_destroy(&attributes);
-}
-
 static struct directory_record *make(unsigned parts)
 {
     size_t size = sizeof(struct registry_table) + parts * sizeof(struct partition);
     struct registry_table *table = aligned_alloc(_Alignof(struct registry_table), size);
     if (table == NULL) return NULL;
     memset(table, 0, size);
-    shelf_init(&table->meta);
+    copi_shared_init(&table->meta.lock);
     for (unsigned i = 0; i < parts; i++) {
-        shelf_init(&table->partitions[i].keys);
-        shelf_init(&table->partitions[i].members);
+        copi_shared_init(&table->partitions[i].keys.lock);
+        copi_shared_init(&table->partitions[i].members.lock);
     }
     return &table->record;
 }
@@ -154,12 +144,15 @@ static bool parts_make(struct parts *parts, const struct key_name *name, cop_reg
     return true;
 }
 
-static struct registry_key *use_key(struct parts *parts, struct shelf *shelf, uint64_t hash,
-                                    bool unique)
+static struct registry_key *use_key(struct parts *parts, struct shelf *shelf,
+                                    const struct key_name *name, bool unique)
 {
     struct registry_key *key = parts->key;
+    key->pid = parts->entry->pid;
+    key->value = parts->entry->value;
+    key->size = (uint32_t)name->size;
     key->unique = unique;
-    copi_map_insert(&shelf->map, &key->node, hash);
+    copi_map_insert(&shelf->map, &key->node, name->hash);
     parts->key = NULL;
     return key;
 }
@@ -183,12 +176,12 @@ static int add_locked(struct registry_table *table, struct shelf *members, struc
     bool unique = table->keys == COP_UNIQUE;
     struct registry_key *key = copi_registry_key(keys, name);
     if (key != NULL && unique) {
-        ret_added->holder = key->first->pid;
+        ret_added->holder = key->pid;
         return COP_EALREADY_STARTED;
     }
     struct registry_member *member = copi_registry_member(members, self);
     if (member == NULL) member = use_member(parts, members);
-    if (key == NULL) key = use_key(parts, keys, name->hash, unique);
+    if (key == NULL) key = use_key(parts, keys, name, unique);
     append(keys, key, member, parts->entry);
     parts->entry = NULL;
 
@@ -203,9 +196,9 @@ bool copi_registry_is_member(struct registry_table *table)
 {
     cop_pid self = cop_self();
     struct shelf *shelf = &copi_registry_of_pid(table, self)->members;
-    pthread_rwlock_rdlock(&shelf->lock);
+    struct shared_reader *reader = copi_shared_read(&shelf->lock);
     bool is_member = copi_registry_member(shelf, self) != NULL;
-    pthread_rwlock_unlock(&shelf->lock);
+    copi_shared_read_done(&shelf->lock, reader);
     return is_member;
 }
 
@@ -217,11 +210,11 @@ int copi_registry_add(struct registry_table *table, const char *key, cop_registr
     if (!parts_make(&parts, &name, value, deferred)) return COP_ENOMEM;
     struct shelf *members = &copi_registry_of_pid(table, parts.entry->pid)->members;
     struct shelf *keys = &copi_registry_of_key(table, &name)->keys;
-    pthread_rwlock_wrlock(&members->lock);
-    pthread_rwlock_wrlock(&keys->lock);
+    copi_shared_write(&members->lock);
+    copi_shared_write(&keys->lock);
     int error = add_locked(table, members, keys, &name, &parts, ret_added);
-    pthread_rwlock_unlock(&keys->lock);
-    pthread_rwlock_unlock(&members->lock);
+    copi_shared_write_done(&keys->lock);
+    copi_shared_write_done(&members->lock);
     parts_free(&parts);
     return error;
 }
@@ -233,8 +226,8 @@ static int set_locked(struct registry_table *table, struct shelf *keys,
     if (cop_pid_is_none(copi_directory_holder(&table->record))) return COP_ENOPROC;
     if (table->keys != COP_UNIQUE) return COP_EINVAL;
     struct registry_key *key = copi_registry_key(keys, name);
-    if (key == NULL || !cop_pid_equal(key->first->pid, cop_self())) return COP_ENOT_FOUND;
-    key->first->value = value;
+    if (key == NULL || !cop_pid_equal(key->pid, cop_self())) return COP_ENOT_FOUND;
+    key->first->value = key->value = value;
     return COP_OK;
 }
 
@@ -243,11 +236,11 @@ int copi_registry_set_value(struct registry_table *table, const char *key, cop_r
     const struct key_name name = copi_key_name(key);
     struct shelf *members = &copi_registry_of_pid(table, cop_self())->members;
     struct shelf *keys = &copi_registry_of_key(table, &name)->keys;
-    pthread_rwlock_wrlock(&members->lock);
-    pthread_rwlock_wrlock(&keys->lock);
+    copi_shared_write(&members->lock);
+    copi_shared_write(&keys->lock);
     int error = set_locked(table, keys, &name, value);
-    pthread_rwlock_unlock(&keys->lock);
-    pthread_rwlock_unlock(&members->lock);
+    copi_shared_write_done(&keys->lock);
+    copi_shared_write_done(&members->lock);
     return error;
 }
 
@@ -295,19 +288,19 @@ struct registry_taken copi_registry_take(struct registry_table *table, const cha
     struct registry_taken taken = { .first = NULL };
     struct shelf *members = &copi_registry_of_pid(table, cop_self())->members;
     struct shelf *keys = &copi_registry_of_key(table, &name)->keys;
-    pthread_rwlock_wrlock(&members->lock);
+    copi_shared_write(&members->lock);
     struct registry_member *member = copi_registry_member(members, cop_self());
     if (member != NULL) {
-        pthread_rwlock_wrlock(&keys->lock);
+        copi_shared_write(&keys->lock);
         struct registry_key *found = copi_registry_key(keys, &name);
         if (found != NULL) take_locked(keys, found, member, only, &taken);
-        pthread_rwlock_unlock(&keys->lock);
+        copi_shared_write_done(&keys->lock);
         if (taken.first != NULL) {
             taken.listeners = table->listeners;
             if (member->count == 0) leave(members, member, &taken);
         }
     }
-    pthread_rwlock_unlock(&members->lock);
+    copi_shared_write_done(&members->lock);
     return taken;
 }
 
@@ -318,9 +311,9 @@ static struct registry_entry *take_first(struct registry_table *table,
     struct registry_entry *entry = member->first;
     if (entry == NULL) return NULL;
     struct shelf *keys = &copi_registry_of_hash(table, entry->key->node.key)->keys;
-    pthread_rwlock_wrlock(&keys->lock);
+    copi_shared_write(&keys->lock);
     detach(keys, member, entry);
-    pthread_rwlock_unlock(&keys->lock);
+    copi_shared_write_done(&keys->lock);
     return entry;
 }
 
@@ -332,12 +325,12 @@ struct registry_taken copi_registry_take_all(struct registry_table *table)
     struct shelf *members = &copi_registry_of_pid(table, cop_self())->members;
     bool more = true;
     while (more) {
-        pthread_rwlock_wrlock(&members->lock);
+        copi_shared_write(&members->lock);
         struct registry_member *member = copi_registry_member(members, cop_self());
         struct registry_entry *entry = member != NULL ? take_first(table, member) : NULL;
         if (entry != NULL) taken.listeners = table->listeners;
         else if (member != NULL) leave(members, member, &taken);
-        pthread_rwlock_unlock(&members->lock);
+        copi_shared_write_done(&members->lock);
         if (entry != NULL) {
             *end = entry;
             end = &entry->own_next;
@@ -353,7 +346,7 @@ struct registry_taken copi_registry_take_all(struct registry_table *table)
  * has trapped its exit, and takes itself away in its end as ever. */
 static void clear_members(struct registry_table *table, struct shelf *members)
 {
-    pthread_rwlock_wrlock(&members->lock);
+    copi_shared_write(&members->lock);
     for (struct map_node *node = copi_map_first(&members->map); node != NULL;
          node = copi_map_next(&members->map, node)) {
         struct registry_member *member = (struct registry_member *)node;
@@ -361,7 +354,7 @@ static void clear_members(struct registry_table *table, struct shelf *members)
         while ((entry = take_first(table, member)) != NULL) copi_registry_entry_free(entry);
         member->linked = COP_NO_PID;
     }
-    pthread_rwlock_unlock(&members->lock);
+    copi_shared_write_done(&members->lock);
 }
 
 /* Once it is withdrawn, nobody who takes a lock adds anything: see add_locked.  What was added

@@ -12,6 +12,8 @@
  * closes, for all.  Whoever changes an entry holds its member's lock and then its key's, in this
  * order; whoever reads one holds either.
  *
+ * The locks are such that readers write nothing that others read (shared_lock.h).
+ *
  * What must stay true: a process that holds one of these locks can't end, by its own doing or by a
  * fault, or the lock would be held for ever.  Therefore under a lock there is no user code, no
  * assertion, no call into the runtime, and no memory of the caller's that has not been read before;
@@ -20,14 +22,17 @@
 #ifndef COPI_REGISTRY_TABLE_H
 #define COPI_REGISTRY_TABLE_H
 
+#include <stddef.h>
+
 #include <coppice/memory.h>
 #include <coppice/registry.h>
 
 #include "directory.h"
 #include "map.h"
+#include "shared_lock.h"
 
 struct shelf {
-    pthread_rwlock_t lock;
+    struct shared_lock lock;
     struct map map;                 /* of struct registry_key, or of struct registry_member */
     size_t entries;                 /* of all its keys */
 };
@@ -37,14 +42,23 @@ struct partition {
     _Alignas(64) struct shelf members;
 };
 
+/* What a look-up reads lies side by side, from `node` on. */
 struct registry_key {
-    struct map_node node;           /* under the text's hash */
     _Atomic size_t references;      /* one an entry */
     struct registry_entry *first, *last;
     size_t count;
+    struct map_node node;           /* under the text's hash */
+    cop_pid pid;                    /* unique: those of its entry */
+    cop_registry_value value;
+    uint32_t size;                  /* of the text, with the final NUL */
     bool unique;
     char text[];
 };
+
+static inline struct registry_key *copi_registry_key_of(struct map_node *node)
+{
+    return (struct registry_key *)(void *)((char *)node - offsetof(struct registry_key, node));
+}
 
 struct registry_member {
     struct map_node node;           /* under the pid */

@@ -3,6 +3,7 @@
 #include "table.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include <coppice/memory.h>
 
@@ -109,12 +110,36 @@ struct table_node *copi_table_next(const struct table *table, const struct table
     return first_from(table, slot_of(table, node->key) + 1);
 }
 
-/* FNV-1a (Fowler, Noll, Vo). */
+static uint64_t mixed(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash ^ (hash >> 32);
+}
+
+/* Eight bytes at a time.  The last ones are taken so that no byte outside of the name is read: of a
+ * long name with some that were taken already, of a short one the halves, which may overlap.  The
+ * length, mixed in first, tells apart what such words do not. */
+uint64_t copi_table_hash_bytes(const char *name, size_t length)
+{
+    uint64_t hash = length, word = 0;
+    uint32_t low, high;
+    if (length >= 8) {
+        for (size_t i = 0; i + 8 < length; i += 8) {
+            memcpy(&word, name + i, 8);
+            hash = mixed(hash, word);
+        }
+        memcpy(&word, name + length - 8, 8);
+    } else if (length >= 4) {
+        memcpy(&low, name, 4);
+        memcpy(&high, name + length - 4, 4);
+        word = low | (uint64_t)high << 32;
+    } else {
+        for (size_t i = 0; i < length; i++) word = word << 8 | (unsigned char)name[i];
+    }
+    return mixed(mixed(hash, word), 0);
+}
+
 uint64_t copi_table_hash(const char *name)
 {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325);
-    for (const char *at = name; *at != '\0'; at++) {
-        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001B3);
-    }
-    return hash;
+    return copi_table_hash_bytes(name, strlen(name));
 }

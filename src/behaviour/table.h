@@ -37,7 +37,8 @@ struct table_node *copi_table_again(const struct table_node *node);
 struct table_node *copi_table_first(const struct table *table);
 struct table_node *copi_table_next(const struct table *table, const struct table_node *node);
 
-/* The key of a name. */
+/* The key of a name; the second is for who knows its length. */
 uint64_t copi_table_hash(const char *name);
+uint64_t copi_table_hash_bytes(const char *name, size_t length);
 
 #endif

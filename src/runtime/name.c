@@ -3,96 +3,99 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../base/assert.h"
-#include "../base/hash.h"
+#include "../base/lookup.h"
+#include "../platform/platform.h"
 #include "process.h"
 #include "scheduler.h"
 
-struct name {
-    struct hash_node node;
-    struct process *process;
-    cop_pid pid;
-    char text[];
-};
+/* Looking up is tried so often before it is done under the lock: who writes does so for some tens
+ * of instructions, unless the system has taken its processor away. */
+enum { TRIES = 3 };
 
-static struct {
-    pthread_rwlock_t lock;
-    struct hash table;
-} names = { .lock = PTHREAD_RWLOCK_INITIALIZER };
+_Static_assert((int)COP_NAME_MAX <= (int)COPI_LOOKUP_TEXT_MAX, "a name fits");
+
+static struct lookup table;                  /* pids; the nodes' owners are the processes */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void copi_names_init(void)
 {
-    COP_ASSERT(names.table.count == 0);
+    COP_ASSERT(table.count == 0);
 }
 
 void copi_names_deinit(void)
 {
-    COP_ASSERT(names.table.count == 0);   /* each process has released its own */
+    COP_ASSERT(table.count == 0);   /* each process has released its own */
+    copi_lookup_deinit(&table);
 }
 
-/* With the lock held. */
-static struct name *find(const char *text, size_t length)
+/* Whether this can be a name, which is read once. */
+static inline bool is_name(const char *text, struct lookup_text *ret_name)
 {
-    struct hash_node *node = copi_hash_find(&names.table, copi_hash_bytes(text, length));
-    while (node != NULL && strcmp(((struct name *)node)->text, text) != 0)
-        node = copi_hash_again(node);
-    return (struct name *)node;
+    size_t length = text == NULL ? 0 : strlen(text);
+    if (length == 0 || length > COP_NAME_MAX)
+        return false;
+    *ret_name = copi_lookup_text(text, length);
+    return true;
 }
 
-static struct name *name_of(struct process *process)
+static struct lookup_node *name_of(struct process *process)
 {
     struct extras *extras = copi_extras(process);
     return extras == NULL ? NULL : atomic_load_explicit(&extras->name, memory_order_relaxed);
 }
 
-static void take_out(struct name *name)
+/* With the lock held. */
+static void take_out(struct lookup_node *name)
 {
-    copi_hash_remove(&names.table, &name->node);
-    atomic_store_explicit(&copi_extras(name->process)->name, NULL, memory_order_relaxed);
-    free(name);
+    struct process *process = name->owner;
+    atomic_store_explicit(&copi_extras(process)->name, NULL, memory_order_relaxed);
+    copi_lookup_remove(&table, name);
+}
+
+/* The same. */
+static int put_in(struct process *self, struct extras *extras, const struct lookup_text *text)
+{
+    if (name_of(self) != NULL || copi_lookup_find(&table, text) != NULL)
+        return COP_ENAME;
+    struct lookup_node *name = copi_lookup_insert(&table, text, copi_pid(self).bits, self);
+    if (name == NULL)
+        return COP_ENOMEM;
+    atomic_store_explicit(&extras->name, name, memory_order_relaxed);
+    return COP_OK;
 }
 
 int cop_register(const char *text)
 {
     struct process *self = copi_self_checked("cop_register");
-    size_t length = text == NULL ? 0 : strlen(text);
-    if (length == 0 || length > COP_NAME_MAX)
+    struct lookup_text name;
+    if (!is_name(text, &name))
         return COP_EINVAL;
     copi_enter(copi_scheduler);
     struct extras *extras = copi_extras_made(self);
-    struct name *name = malloc(sizeof *name + length + 1);
     int error = COP_ENOMEM;
-    if (name != NULL && extras != NULL) {
-        memcpy(name->text, text, length + 1);
-        name->process = self;
-        name->pid = copi_pid(self);
-        pthread_rwlock_wrlock(&names.lock);
-        error = COP_ENAME;
-        if (name_of(self) == NULL && find(text, length) == NULL) {
-            copi_hash_insert(&names.table, &name->node, copi_hash_bytes(text, length));
-            atomic_store_explicit(&extras->name, name, memory_order_relaxed);
-            error = COP_OK;
-        }
-        pthread_rwlock_unlock(&names.lock);
+    if (extras != NULL) {
+        pthread_mutex_lock(&lock);
+        error = put_in(self, extras, &name);
+        pthread_mutex_unlock(&lock);
     }
-    if (error != COP_OK)
-        free(name);
     copi_leave(copi_scheduler);
     return error;
 }
 
 int cop_unregister(const char *text)
 {
-    size_t length = text == NULL ? 0 : strlen(text);
+    struct lookup_text wanted;
+    if (!is_name(text, &wanted))
+        return COP_EINVAL;
     copi_enter(copi_scheduler);
-    pthread_rwlock_wrlock(&names.lock);
-    struct name *name = length == 0 ? NULL : find(text, length);
+    pthread_mutex_lock(&lock);
+    struct lookup_node *name = copi_lookup_find(&table, &wanted);
     if (name != NULL)
         take_out(name);
-    pthread_rwlock_unlock(&names.lock);
+    pthread_mutex_unlock(&lock);
     copi_leave(copi_scheduler);
     return name == NULL ? COP_EINVAL : COP_OK;
 }
@@ -100,22 +103,39 @@ int cop_unregister(const char *text)
 size_t copi_name_count(void)
 {
     copi_enter(copi_scheduler);
-    pthread_rwlock_rdlock(&names.lock);
-    size_t count = names.table.count;
-    pthread_rwlock_unlock(&names.lock);
+    pthread_mutex_lock(&lock);
+    size_t count = table.count;
+    pthread_mutex_unlock(&lock);
     copi_leave(copi_scheduler);
     return count;
 }
 
+/* Somebody writes, all the time or just now. */
+static __attribute__((noinline)) uint64_t look_again(const struct lookup_text *text)
+{
+    uint64_t pid = 0;
+    for (int i = 1; i < TRIES; i++) {
+        copi_pause();
+        if (copi_lookup_try(&table, text, &pid))
+            return pid;
+    }
+    copi_enter(copi_scheduler);
+    pthread_mutex_lock(&lock);
+    const struct lookup_node *name = copi_lookup_find(&table, text);
+    if (name != NULL)
+        pid = atomic_load_explicit(&name->value, memory_order_relaxed);
+    pthread_mutex_unlock(&lock);
+    copi_leave(copi_scheduler);
+    return pid;
+}
+
 cop_pid cop_whereis(const char *text)
 {
-    size_t length = text == NULL ? 0 : strlen(text);
-    copi_enter(copi_scheduler);
-    pthread_rwlock_rdlock(&names.lock);
-    struct name *name = length == 0 ? NULL : find(text, length);
-    cop_pid pid = name == NULL ? COP_NO_PID : name->pid;
-    pthread_rwlock_unlock(&names.lock);
-    copi_leave(copi_scheduler);
+    copi_have_stack(copi_scheduler);
+    struct lookup_text name;
+    cop_pid pid = COP_NO_PID;
+    if (is_name(text, &name) && !copi_lookup_try(&table, &name, &pid.bits))
+        pid.bits = look_again(&name);
     return pid;
 }
 
@@ -135,13 +155,13 @@ bool cop_name_of(cop_pid pid, char *buffer, size_t size)
     if (process == NULL || name_of(process) == NULL)
         return false;                   /* most have none */
     copi_enter(copi_scheduler);
-    pthread_rwlock_rdlock(&names.lock);
-    struct name *name = name_of(process);
-    if (name != NULL && cop_pid_equal(name->pid, pid)) {
-        snprintf(buffer, size, "%s", name->text);
+    pthread_mutex_lock(&lock);
+    const struct lookup_node *name = name_of(process);
+    if (name != NULL && atomic_load_explicit(&name->value, memory_order_relaxed) == pid.bits) {
+        snprintf(buffer, size, "%s", copi_lookup_text_of(name));
         has = true;
     }
-    pthread_rwlock_unlock(&names.lock);
+    pthread_mutex_unlock(&lock);
     copi_leave(copi_scheduler);
     return has;
 }
@@ -152,23 +172,17 @@ void copi_name_release(struct process *process)
 {
     if (name_of(process) == NULL)
         return;
-    pthread_rwlock_wrlock(&names.lock);
-    struct name *name = name_of(process);
+    pthread_mutex_lock(&lock);
+    struct lookup_node *name = name_of(process);
     if (name != NULL)
         take_out(name);
-    pthread_rwlock_unlock(&names.lock);
-}
-
-static void find_stale(struct hash_node *node, void *context)
-{
-    const struct name *name = (struct name *)node;
-    if (copi_process_alive(name->pid) == NULL)
-        *(const char **)context = name->text;
+    pthread_mutex_unlock(&lock);
 }
 
 const char *copi_names_stale(void)
 {
-    const char *stale = NULL;
-    copi_hash_each(&names.table, find_stale, &stale);
-    return stale;
+    const struct lookup_node *name = copi_lookup_first(&table);
+    while (name != NULL && copi_process_alive((cop_pid){ name->value }) != NULL)
+        name = copi_lookup_next(&table, name);
+    return name == NULL ? NULL : copi_lookup_text_of(name);
 }

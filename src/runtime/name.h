@@ -1,4 +1,5 @@
-/* name.h - registered names: one table under a readers-writer lock.
+/* name.h - registered names: a table that is read without a lock (base/lookup.h) and written under
+ * one; who looks a name up and finds the table being written a few times takes the lock too.
  *
  * Lock order: the names' lock is taken last and nothing else is taken under it. */
 #ifndef COPI_NAME_H

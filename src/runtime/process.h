@@ -71,7 +71,7 @@ struct wait_record {
  * follow `extras` at any time.  Without a process it says that there is nothing. */
 struct extras {
     _Atomic(struct limits *) limits;       /* limit.h's, the slot's for ever; NULL: none yet */
-    _Atomic(struct name *) name;           /* written under the names' lock */
+    _Atomic(struct lookup_node *) name;    /* written under the names' lock */
     struct dictionary *dictionary;         /* the owner's: dictionary.c's, or NULL */
 };
 

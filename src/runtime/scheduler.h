@@ -150,13 +150,20 @@ static inline void copi_enter_checked(struct scheduler *scheduler)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
+/* What entering makes sure of alone, for work that breaks nothing if it ends in the middle. */
+static inline void copi_have_stack(struct scheduler *scheduler)
+{
+    char *frame = __builtin_frame_address(0);
+    if (scheduler != NULL && __builtin_expect(frame < scheduler->stack_limit, 0) &&
+        scheduler->critical == 0 && copi_current(scheduler) != NULL &&
+        frame >= scheduler->stack->memory)
+        copi_enter_slowly();
+}
+
 static inline void copi_enter(struct scheduler *scheduler)
 {
     if (scheduler != NULL) {
-        char *frame = __builtin_frame_address(0);
-        if (__builtin_expect(frame < scheduler->stack_limit, 0) && scheduler->critical == 0 &&
-            copi_current(scheduler) != NULL && frame >= scheduler->stack->memory)
-            copi_enter_slowly();
+        copi_have_stack(scheduler);
         copi_enter_checked(scheduler);
     }
 }

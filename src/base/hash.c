@@ -164,6 +164,22 @@ struct hash_node *copi_hash_pop(struct hash *hash)
     return node;
 }
 
+struct hash_node *copi_hash_drain(struct hash *hash)
+{
+    struct hash_node *all = NULL, *node;
+    if (hash->bits == 0) {
+        all = reversed(hash->list);
+        hash->list = NULL;
+        hash->count = 0;
+        return all;
+    }
+    while ((node = copi_hash_pop(hash)) != NULL) {
+        node->next = all;
+        all = node;
+    }
+    return all;
+}
+
 void copi_hash_each(const struct hash *hash, void (*visit)(struct hash_node *, void *),
                     void *context)
 {

@@ -102,6 +102,10 @@ static inline void copi_hash_remove(struct hash *hash, struct hash_node *node)
 /* Takes any node out, NULL when empty: for draining. Frees the table's memory with the last. */
 struct hash_node *copi_hash_pop(struct hash *hash);
 
+/* Takes all nodes out, linked by next, and frees the table's memory: the oldest first while the
+ * table is a list. */
+struct hash_node *copi_hash_drain(struct hash *hash);
+
 /* Calls visit(node, context) for every node, in no order; visit must not change the table. */
 void copi_hash_each(const struct hash *hash, void (*visit)(struct hash_node *, void *),
                     void *context);

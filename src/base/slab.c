@@ -26,6 +26,9 @@ enum {
     LINE = 64,                          /* a cache line */
     REGION_FIRST = COPI_LIMIT(64 * 1024, 4096),   /* bytes; each is twice the one before, up to */
     REGION_MAX = COPI_LIMIT(1024 * 1024, 4096),
+    REGION_HUGE = 8 * 1024 * 1024,      /* instead, when there is much: HUGE_FROM bytes */
+    HUGE_FROM = COPI_LIMIT(16 * 1024 * 1024, INT32_MAX),
+    HUGE_PAGE = 2 * 1024 * 1024,
     CUT_BYTES = 8 * 1024,               /* cut at a time, but no less than */
     CUT_LEAST = 8                       /* blocks */
 };
@@ -46,6 +49,8 @@ static struct depot {
     char *cursor;                       /* what is not yet cut of the newest region */
     size_t left;
     size_t region_size;                 /* of the newest region */
+    size_t bytes;                       /* of all regions */
+    copi_slab_advise *advise;           /* or NULL */
     size_t caches;
     size_t made[COPI_SLAB_CLASSES];     /* blocks cut, by class */
     struct shelf shelves[COPI_SLAB_CLASSES];
@@ -65,6 +70,13 @@ void copi_slab_init(void)
     for (int i = 0; i < COPI_SLAB_CLASSES; i++)
         pthread_mutex_init(&depot.shelves[i].lock, NULL);
     atomic_store(&depot.open, true);
+}
+
+void copi_slab_set_advise(copi_slab_advise *advise)
+{
+    pthread_mutex_lock(&depot.lock);
+    depot.advise = advise;
+    pthread_mutex_unlock(&depot.lock);
 }
 
 COPI_SEES_POISON size_t copi_slab_in_use(void)
@@ -101,14 +113,25 @@ void copi_slab_deinit(void)
     pthread_mutex_destroy(&depot.lock);
 }
 
+static size_t next_region_size(void)
+{
+    if (depot.bytes >= HUGE_FROM && depot.advise)
+        return REGION_HUGE;
+    return depot.region_size == 0 ? REGION_FIRST
+         : depot.region_size < REGION_MAX ? depot.region_size * 2 : REGION_MAX;
+}
+
 /* Under the depot's lock.  What is left of the region before, less than a block, is lost. */
 static bool add_region(void)
 {
-    size_t size = depot.region_size == 0 ? REGION_FIRST
-                : depot.region_size < REGION_MAX ? depot.region_size * 2 : REGION_MAX;
-    struct region *region = aligned_alloc(LINE, size);
+    size_t size = next_region_size();
+    bool huge = size == REGION_HUGE;
+    struct region *region = aligned_alloc(huge ? HUGE_PAGE : LINE, size);
     if (!region)
         return false;
+    if (huge)
+        depot.advise(region, size);
+    depot.bytes += size;
     region->next = depot.regions;
     depot.regions = region;
     depot.region_size = size;

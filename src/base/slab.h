@@ -60,6 +60,11 @@ void copi_slab_inspect(void *block, size_t size, uint8_t class);
 void copi_slab_init(void);
 void copi_slab_deinit(void);
 
+/* After init: what is told of each large region of memory before it is touched, of which there are
+ * some when there are many blocks; it is used from its beginning. */
+typedef void copi_slab_advise(void *region, size_t size);
+void copi_slab_set_advise(copi_slab_advise *advise);
+
 /* The blocks that are in use, or in a thread's cache: 0 when all is done; about, while others are
  * at it. */
 size_t copi_slab_in_use(void);
@@ -87,6 +92,7 @@ COPI_SEES_POISON static inline void *copi_slab_take_any(struct slab_cache *cache
         return copi_slab_take_slowly(cache, size, ret_class);
     bin->head = block->next;
     bin->size--;
+    __builtin_prefetch(bin->head, 1);           /* whoever takes next need not wait for it */
     COPI_UNPOISON(block, size > 0 ? size : 1);
     *ret_class = class;
     return block;

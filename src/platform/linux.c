@@ -117,6 +117,15 @@ void *copi_memory_share(size_t bytes)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+void copi_memory_prefer_huge(void *memory, size_t bytes)
+{
+    const uintptr_t huge = 2 * 1024 * 1024;
+    uintptr_t begin = ((uintptr_t)memory + huge - 1) / huge * huge;
+    uintptr_t end = ((uintptr_t)memory + bytes) / huge * huge;
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+}
+
 void copi_memory_release(void *memory, size_t bytes)
 {
     int failed = munmap(memory, bytes);

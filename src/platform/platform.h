@@ -40,10 +40,14 @@ uint64_t copi_entropy(void);
 
 /* ---- memory ---------------------------------------------------------------------------- */
 
-/* Reserves zeroed address space whose pages cost nothing until touched, never in huge pages.
- * NULL when the system refuses. */
+/* Reserves zeroed address space whose pages cost nothing until touched, in huge pages only where
+ * that is asked for.  NULL when the system refuses. */
 void *copi_memory_reserve(size_t bytes);
 void copi_memory_release(void *memory, size_t bytes);
+
+/* Asks for huge pages in what is whole ones of [memory, memory + bytes) and was not touched yet:
+ * for much memory that is filled from the front.  Only a hint. */
+void copi_memory_prefer_huge(void *memory, size_t bytes);
 
 /* Zeroed memory that children of fork share with their parent; NULL when the system refuses. */
 void *copi_memory_share(size_t bytes);

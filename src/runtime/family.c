@@ -11,18 +11,6 @@
 #include "../base/assert.h"
 #include "scheduler.h"
 
-void copi_family_init(struct process *child, const struct process *parent)
-{
-    uint64_t pid = 0;
-    uint16_t group = 0;
-    if (parent != NULL) {
-        pid = copi_pid(parent).bits;
-        group = atomic_load_explicit(&parent->group, memory_order_relaxed);
-    }
-    atomic_store_explicit(&child->parent, pid, memory_order_release);
-    atomic_store_explicit(&child->group, group, memory_order_release);
-}
-
 /* ---- ancestors ------------------------------------------------------------------------- */
 
 cop_pid cop_parent(void)

@@ -36,11 +36,6 @@ void copi_limit_lock(struct limits *limits)
 
 /* ---- the record ------------------------------------------------------------------------ */
 
-bool copi_limit_valid(const cop_mailbox_bound *bound)
-{
-    return (unsigned)bound->when_full <= COP_MAILBOX_BLOCK;
-}
-
 static uint64_t pack(const cop_mailbox_bound *bound)
 {
     uint64_t limit = bound->limit < UINT32_MAX ? bound->limit : UINT32_MAX;
@@ -60,7 +55,7 @@ static struct limits *record(struct process *process)
 }
 
 /* `count` stays: a late sender to the slot's former process may be about to lower it. */
-bool copi_limits_init(struct process *process, const cop_spawn_options *options)
+bool copi_limits_set(struct process *process, const cop_spawn_options *options)
 {
     bool wanted = options->max_memory > 0 || options->mailbox.limit > 0;
     struct limits *limits = wanted ? record(process) : copi_limits(process);

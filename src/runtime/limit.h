@@ -57,10 +57,22 @@ static inline void copi_limit_dropped(struct limits *limits)
 /* ---- the owner's ----------------------------------------------------------------------- */
 
 /* Whether when_full is one. */
-bool copi_limit_valid(const cop_mailbox_bound *bound);
+static inline bool copi_limit_valid(const cop_mailbox_bound *bound)
+{
+    return (unsigned)bound->when_full <= COP_MAILBOX_BLOCK;
+}
 
-/* At birth, before anybody knows the process.  False without memory. */
-bool copi_limits_init(struct process *process, const cop_spawn_options *options);
+/* At birth, before anybody knows the process.  False without memory.  Where none is wanted, and the
+ * slot has no record from before, there is nothing to do. */
+bool copi_limits_set(struct process *process, const cop_spawn_options *options);
+
+static inline bool copi_limits_init(struct process *process, const cop_spawn_options *options)
+{
+    if (__builtin_expect(copi_extras(process) == NULL && options->max_memory == 0 &&
+                         options->mailbox.limit == 0, 1))
+        return true;
+    return copi_limits_set(process, options);
+}
 
 /* A counted message: takes it off the count, the one that was not in the mailbox and the one that
  * was. */

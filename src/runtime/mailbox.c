@@ -504,13 +504,12 @@ static void gather(struct process *process, struct signal *leave)
     sort_out_messages(process);
 }
 
-void copi_mailbox_gather(struct process *process)
+void copi_mailbox_gather_now(struct process *process)
 {
-    if (process->pending != NULL || copi_mailbox_has_incoming(process))
-        gather(process, NULL);
+    gather(process, NULL);
 }
 
-void copi_mailbox_close(struct process *process)
+void copi_mailbox_close_now(struct process *process)
 {
     gather(process, COPI_CLOSED);
 }

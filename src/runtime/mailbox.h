@@ -86,10 +86,30 @@ void copi_mailbox_killed(struct process *process);
  * frees the mailbox, one message after the other.  Close gathers once more, and from then on
  * nothing can be sent to the process; what it found is freed by a second free.  Dead answers, as
  * the dead do, the other signals that were gathered. */
-void copi_mailbox_gather(struct process *process);
+void copi_mailbox_gather_now(struct process *process);
 void copi_mailbox_free(struct process *process);
-void copi_mailbox_close(struct process *process);
+void copi_mailbox_close_now(struct process *process);
 void copi_mailbox_dead(struct process *process);
+
+/* Gather and close return whether anything was there. */
+static inline bool copi_mailbox_gather(struct process *process)
+{
+    bool some = process->pending != NULL || copi_mailbox_has_incoming(process);
+    if (__builtin_expect(some, 0))
+        copi_mailbox_gather_now(process);
+    return some;
+}
+
+static inline bool copi_mailbox_close(struct process *process)
+{
+    struct signal *nothing = NULL;
+    if (__builtin_expect(process->pending == NULL && copi_limits(process) == NULL &&
+                         atomic_compare_exchange_strong(&process->incoming, &nothing,
+                                                        COPI_CLOSED), 1))
+        return false;
+    copi_mailbox_close_now(process);
+    return true;
+}
 
 /* Answers one signal as the dead do, and frees it. */
 void copi_signal_dead(struct signal *signal);

@@ -215,6 +215,7 @@ static int node_init(void)
     size_t count = (size_t)copi_node.all;
     copi_fence_init();
     copi_slab_init();
+    copi_slab_set_advise(copi_memory_prefer_huge);
     copi_names_init();
     copi_stacks_init();
     copi_node.scheduler = aligned_alloc(64, (count * sizeof(struct scheduler) + 63) / 64 * 64);

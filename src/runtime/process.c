@@ -16,6 +16,7 @@
 #include "message.h"
 #include "name.h"
 #include "node.h"
+#include "queue.h"
 #include "reason.h"
 #include "relation.h"
 #include "sim.h"
@@ -78,36 +79,29 @@ bool cop_trap_exit(bool on)
 
 /* ---- spawn ----------------------------------------------------------------------------- */
 
-static void init(struct process *process, cop_function *function, const void *argument,
-                 const cop_spawn_options *options, int stack_class)
+/* What a free slot does not say already (table.h). */
+static inline void init(struct process *process, const struct process *parent,
+                        cop_function *function, const void *argument,
+                        const cop_spawn_options *options, int stack_class)
 {
     process->flags = options->trap_exit ? PROCESS_TRAPS : 0;
     atomic_store_explicit(&process->doomed, false, memory_order_relaxed);
-    process->mailbox = NULL;
-    process->mailbox_end = &process->mailbox;
-    process->mailbox_length = 0;
     process->home = 0;
     process->stack_class = (uint8_t)stack_class;
-    process->pending = NULL;
-    process->stack = NULL;
     process->function = function;
     process->argument = (void *)argument;
-    process->owned = process->current = process->received = NULL;
-    process->wait = NULL;
-    memset(&process->relations, 0, sizeof process->relations);
     process->last_serial = 0;
-    copi_family_init(process, copi_self());
-    process->deferred = NULL;
+    copi_family_init(process, parent);
     process->label = options->label;
 }
 
 /* The argument's copy in the new process's memory, or the argument itself; false without memory. */
-static bool copy_argument(struct process *process, const void **argument, size_t size)
+static inline bool copy_argument(struct slab_cache *slab, struct process *process,
+                                 const void **argument, size_t size)
 {
-    process->arena = NULL;
     if (size == 0)
         return true;
-    void *copy = copi_arena_alloc(&process->arena, copi_slab(), size);
+    void *copy = copi_arena_alloc(&process->arena, slab, size);
     if (copy == NULL)
         return false;
     *argument = memcpy(copy, *argument, size);
@@ -117,30 +111,28 @@ static bool copy_argument(struct process *process, const void **argument, size_t
 /* Kills a process that was born while the node was being stopped; pairs with the sweep in
  * node.c: it sets stopping and then, with the heavy fence between, reads pids; this wrote the pid
  * and now reads stopping. */
-static void check_stopping(struct process *process)
+static inline void check_stopping(cop_pid pid)
 {
     copi_fence_light();
-    if (__builtin_expect(atomic_load(&copi_node.stopping), 0)) {
-        cop_pid pid = copi_pid(process);
+    if (__builtin_expect(atomic_load(&copi_node.stopping), 0))
         copi_signal_send(pid, copi_signal_new(SIGNAL_EXIT, COP_NO_PID, 0, COP_KILL));
-    }
 }
 
-static cop_pid spawn(cop_function *function, const void *argument, size_t size,
-                     const cop_spawn_options *options, int stack_class)
+static inline cop_pid spawn(struct scheduler *scheduler, struct process *self,
+                            cop_function *function, const void *argument, size_t size,
+                            const cop_spawn_options *options, int stack_class)
 {
-    struct scheduler *scheduler = copi_scheduler;
-    struct process *self = copi_self();
     struct process *process = copi_slot_take(scheduler);
     if (process == NULL)
         return COP_NO_PID;
-    if (!copy_argument(process, &argument, size) || !copi_limits_init(process, options)) {
-        copi_arena_destroy(&process->arena, copi_slab());
+    struct slab_cache *slab = scheduler == NULL ? NULL : scheduler->slab;
+    if (!copy_argument(slab, process, &argument, size) || !copi_limits_init(process, options)) {
+        copi_arena_destroy(&process->arena, slab);
         copi_slot_give(scheduler, process);
         return COP_NO_PID;
     }
-    init(process, function, argument, options, stack_class);
-    copi_slot_publish(scheduler, process);
+    init(process, self, function, argument, options, stack_class);
+    cop_pid pid = copi_slot_publish(scheduler, process);
     if (options->link)
         copi_link_born(self, process);
     if (options->monitor) {
@@ -148,9 +140,8 @@ static cop_pid spawn(cop_function *function, const void *argument, size_t size,
         if (options->alias_mode != COP_ALIAS_NONE)
             process->parent_alias = ref.serial;
     }
-    check_stopping(process);
-    cop_pid pid = copi_pid(process);
-    copi_enqueue(process);
+    check_stopping(pid);
+    copi_enqueue_here(scheduler, process);
     return pid;
 }
 
@@ -158,8 +149,9 @@ cop_pid cop_spawn_opt(cop_function *function, const void *argument, size_t size,
                       const cop_spawn_options *options)
 {
     copi_turn();
-    struct process *self = copi_self();
-    int stack_class = copi_stack_class(options->stack_bytes);
+    struct scheduler *scheduler = copi_scheduler;
+    struct process *self = scheduler == NULL ? NULL : copi_current(scheduler);
+    int stack_class = options->stack_bytes == 0 ? 0 : copi_stack_class(options->stack_bytes);
     if (!atomic_load_explicit(&copi_node.running, memory_order_relaxed) || function == NULL ||
         stack_class < 0 || !copi_limit_valid(&options->mailbox) ||
         (unsigned)options->alias_mode > COP_ALIAS_ACK ||
@@ -169,9 +161,9 @@ cop_pid cop_spawn_opt(cop_function *function, const void *argument, size_t size,
     copi_probe(argument, size);
     if (options->monitor)
         copi_mailbox_mark(self, self->last_serial + 1);
-    copi_enter(copi_scheduler);
-    cop_pid pid = spawn(function, argument, size, options, stack_class);
-    copi_leave(copi_scheduler);
+    copi_enter(scheduler);
+    cop_pid pid = spawn(scheduler, self, function, argument, size, options, stack_class);
+    copi_leave(scheduler);
     if (options->monitor && options->ret_ref != NULL && !cop_pid_is_none(pid))
         *options->ret_ref = (cop_ref){ copi_pid(self), self->last_serial };
     return pid;
@@ -179,12 +171,14 @@ cop_pid cop_spawn_opt(cop_function *function, const void *argument, size_t size,
 
 cop_pid cop_spawn(cop_function *function, const void *argument, size_t size)
 {
-    return cop_spawn_opt(function, argument, size, &(cop_spawn_options){ .link = false });
+    static const cop_spawn_options plain = { .link = false };
+    return cop_spawn_opt(function, argument, size, &plain);
 }
 
 cop_pid cop_spawn_link(cop_function *function, const void *argument, size_t size)
 {
-    return cop_spawn_opt(function, argument, size, &(cop_spawn_options){ .link = true });
+    static const cop_spawn_options linked = { .link = true };
+    return cop_spawn_opt(function, argument, size, &linked);
 }
 
 cop_pid cop_spawn_monitor(cop_function *function, const void *argument, size_t size,
@@ -334,64 +328,75 @@ void copi_process_cleanup(struct process *process)
 }
 
 /* What its timers have not sent, and what was sent and never received: that once only.  What comes
- * later is found when incoming is closed; who sends without end does not keep it from dying. */
-static void gather(struct process *process)
+ * later is found when incoming is closed; who sends without end does not keep it from dying.
+ * Returns whether there was anything, as leave does. */
+static inline bool gather(struct process *process)
 {
-    copi_wait_record_free(process);
-    copi_relations_stop_timers(process);
+    bool some = (process->flags & PROCESS_TIMERS) != 0;
+    if (process->wait != NULL)
+        copi_wait_record_free(process);
+    if (some)
+        copi_relations_stop_timers(process);
     if ((process->flags & PROCESS_GATHERED) == 0)
-        copi_mailbox_gather(process);
+        some |= copi_mailbox_gather(process);
     process->flags |= PROCESS_GATHERED;
+    return some;
 }
 
-static void release(struct process *process)
+static inline void release(struct process *process)
 {
-    copi_name_release(process);
-    copi_dictionary_deinit(process);
-    copi_arena_destroy(&process->arena, copi_slab());
+    if (copi_extras(process) != NULL) {
+        copi_name_release(process);
+        copi_dictionary_deinit(process);
+    }
+    if (process->arena != NULL)
+        copi_arena_destroy(&process->arena, copi_slab());
 }
 
 /* From here on it does not exist for others. */
-static void leave(struct process *process)
+static inline bool leave(struct scheduler *scheduler, struct process *process)
 {
     uint64_t pid = copi_pid(process).bits;
     if (pid == 0)
-        return;                         /* left already, and cleaned up after that */
+        return false;                   /* left already, and cleaned up after that */
     process->last_pid = pid;
-    copi_slot_unpublish(copi_scheduler, process);
-    copi_mailbox_close(process);
+    copi_slot_unpublish(scheduler, process);
+    return copi_mailbox_close(process);
 }
 
-static void tell(struct process *process)
+static inline void tell(struct scheduler *scheduler, struct process *process)
 {
     const cop_reason *reason = process->exit_reason;
     cop_pid pid = { process->last_pid };
-    copi_limits_end(process);
-    copi_mailbox_dead(process);
+    if (copi_extras(process) != NULL)
+        copi_limits_end(process);
+    if (process->pending != NULL)
+        copi_mailbox_dead(process);
     if (cop_pid_equal(pid, copi_node.main))
         copi_node_main_ended(reason);
     if (copi_sim_runs)
         copi_sim_told();
-    copi_relations_tell(process, pid, reason);
-    cop_reason_unref(reason);
-    copi_slot_retire(copi_scheduler, process, pid);
+    if (process->relations.count > 0 || (process->flags & PROCESS_LINKED) != 0)
+        copi_relations_tell(process, pid, reason);
+    if (reason != COP_NORMAL)
+        cop_reason_unref(reason);
+    copi_slot_retire(scheduler, process, pid);
 }
 
 /* What it owns goes first; then it stops to exist for others; then those who care are told.  A step
  * that brings up work for the cleanup waits for it, and is passed over when it is done. */
 bool copi_process_finish(struct process *process)
 {
+    struct scheduler *scheduler = copi_scheduler;
     COP_ASSERT((process->flags & PROCESS_DYING) != 0 && process->exit_reason != NULL);
     COP_ASSERT(process->stack == NULL);
     if (copi_process_needs_cleanup(process))
         return false;
-    gather(process);
-    if (copi_process_needs_cleanup(process))
+    if (gather(process) && copi_process_needs_cleanup(process))
         return false;
     release(process);
-    leave(process);
-    if (copi_process_needs_cleanup(process))
+    if (leave(scheduler, process) && copi_process_needs_cleanup(process))
         return false;
-    tell(process);
+    tell(scheduler, process);
     return true;
 }

@@ -51,7 +51,9 @@ enum process_flag {
     PROCESS_GATHERED = 64,     /* DYING, and incoming was looked through */
     PROCESS_MUST_NOT_WAIT = 128,   /* is in a function of the program's that must not */
     PROCESS_SPARED = 256,      /* a simulation's faults pass it by */
-    PROCESS_MARK_TYPE = 512    /* it is of a type */
+    PROCESS_MARK_TYPE = 512,   /* it is of a type */
+    PROCESS_TIMERS = 1024,     /* has made timers: they are to be stopped */
+    PROCESS_LINKED = 2048      /* has had links: who is linked to it is to be told */
 };
 
 /* What a process has from the first time that it waits with a time limit, or makes a reference to
@@ -113,7 +115,7 @@ struct process {
     union {
         uint64_t parent_alias;             /* alive: serial of the parent's reference, or 0 */
         uint64_t last_pid;                 /* not alive any more: the pid it had */
-        uint64_t generation;               /* FREE: of the next pid of this slot */
+        uint64_t next_pid;                 /* FREE: the one that this slot's next process gets */
     };
     _Atomic(struct extras *) extras;       /* or NULL; any process's of this slot */
     struct arena *arena;
@@ -122,6 +124,16 @@ struct process {
 };
 
 _Static_assert(sizeof(struct process) <= 192, "three lines of the cache, and there are millions");
+
+/* Where there are many processes each is out of the caches when its turn comes: it is fetched while
+ * the one before it has its turn.  Changes nothing. */
+static inline void copi_process_expect(const struct process *process)
+{
+    const char *lines = (const char *)process;
+    __builtin_prefetch(lines, 1);
+    __builtin_prefetch(lines + 64, 1);
+    __builtin_prefetch(lines + 128, 1);
+}
 
 /* What `incoming` says when it is no signal. */
 #define COPI_CLOSED ((struct signal *)(uintptr_t)1)

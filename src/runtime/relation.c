@@ -88,6 +88,7 @@ static void link_add(struct process *process, cop_pid peer)
     bool deterministic = copi_node.options.deterministic;
     size_t size = COPI_LINK_BYTES + (deterministic ? sizeof(uint64_t) : 0);
     struct relation *link = copi_relation_add(process, RELATION_LINK, peer.bits, size);
+    process->flags |= PROCESS_LINKED;
     if (deterministic)
         *age_of(link) = copi_link_order_add(copi_pid(process), peer);
 }
@@ -555,12 +556,9 @@ static void tell_links(struct death *death)
  * the watchers, oldest first while the table is a list. */
 void copi_relations_tell(struct process *process, cop_pid pid, const cop_reason *reason)
 {
-    tell_links(&(struct death){ process, pid, reason });
-    struct hash_node *node, *oldest = NULL;
-    while ((node = copi_hash_pop(&process->relations)) != NULL) {
-        node->next = oldest;
-        oldest = node;
-    }
+    if (process->flags & PROCESS_LINKED)
+        tell_links(&(struct death){ process, pid, reason });
+    struct hash_node *node, *oldest = copi_hash_drain(&process->relations);
     while ((node = oldest) != NULL) {
         struct relation *relation = (struct relation *)node;
         oldest = node->next;

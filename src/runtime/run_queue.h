@@ -69,6 +69,15 @@ void copi_run_queue_post(struct run_queue *queue, struct process *process);
 /* With the lock: what was posted goes into the list. */
 void copi_run_queue_collect(struct run_queue *queue);
 
+/* Fetches what the turn of the next one begins with, and the one behind it. */
+static inline void copi_run_queue_expect(const struct process *next)
+{
+    __builtin_prefetch(next->argument);
+    __builtin_prefetch(next->arena);
+    if (next->next != NULL)
+        copi_process_expect(next->next);
+}
+
 /* By the owner: the oldest; NULL: none. */
 static inline struct process *copi_run_queue_take(struct run_queue *queue)
 {
@@ -80,9 +89,12 @@ static inline struct process *copi_run_queue_take(struct run_queue *queue)
         copi_run_queue_collect(queue);
     struct process *process = queue->head;
     if (process != NULL) {
-        queue->head = process->next;
-        if (queue->head == NULL)
+        struct process *next = process->next;
+        queue->head = next;
+        if (next == NULL)
             queue->tail = NULL;
+        else
+            copi_run_queue_expect(next);
         atomic_store_explicit(&queue->length,
                               atomic_load_explicit(&queue->length, memory_order_relaxed) - 1,
                               memory_order_relaxed);

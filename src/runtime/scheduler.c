@@ -242,7 +242,8 @@ static enum switch_event go(struct process *process)
     copi_mailbox_drain(process);          /* an exit signal may be there before its first step */
     process->function(process->argument);
     copi_process_dies(process, COP_NORMAL);
-    copi_process_cleanup(process);        /* here: no stack is as good as one that has returned */
+    if (copi_process_needs_cleanup(process) || (process->flags & PROCESS_TIMERS) != 0)
+        copi_process_cleanup(process);    /* here: no stack is as good as one that has returned */
     return EVENT_END;
 }
 

@@ -50,6 +50,13 @@ struct life_counts {
     _Atomic size_t born, ended, gone;
 };
 
+/* Slots of the process table for the next ones who are born on this thread. */
+struct free_slots {
+    struct process *head;
+    struct process *spare;            /* NULL, or a full magazine */
+    uint32_t count;                   /* at head */
+};
+
 /* What an idle scheduler sees of the others. */
 struct lookout {
     int64_t since_ns;
@@ -89,8 +96,7 @@ struct scheduler {
     struct crash_record hog;          /* where its turn was when the monitor looked */
     struct lookout lookout;           /* queue.c's, like the next one */
     bool was_idle;                    /* has run nothing since it was parked */
-    struct process *free_slots;       /* table.c's */
-    uint32_t free_count;
+    struct free_slots free_slots;     /* table.c's, like the next one */
     size_t headroom;                  /* so many spawns before the limit is looked at again */
     /* -- shared -- */
     struct timer_heap timers;

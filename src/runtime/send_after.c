@@ -24,6 +24,7 @@ start(struct scheduler *scheduler, struct process *self, const cop_dest *to, cha
         return COP_NO_REF;
     }
     copi_relation_put(&self->relations, &record->relation, RELATION_TIMER, ref.serial, class);
+    self->flags |= PROCESS_TIMERS;
     record->relation.other = to->pid;
     record->relation.serial = to->alias;
     record->relation.alias = drops;

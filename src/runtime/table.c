@@ -10,9 +10,9 @@
 #include "table.h"
 
 enum {
-    BATCH = COPI_LIMIT(64, 1),   /* slots moved between a scheduler and the common list at once */
-    KEPT_MAX = 3 * BATCH,  /* a scheduler's list stays below */
-    INDICES = 1 << COPI_INDEX_BITS
+    KEPT_MAX = 2 * COPI_SLOT_BATCH,     /* a scheduler has no more */
+    INDICES = 1 << COPI_INDEX_BITS,
+    HUGE_FROM = 16 * 1024 * 1024        /* bytes of slots, from which on there are huge pages */
 };
 
 static struct {
@@ -20,8 +20,8 @@ static struct {
     size_t capacity;                /* slots: the limit, and what may lie in schedulers' lists */
     _Atomic size_t foreign;         /* born on threads that are no scheduler's */
     _Atomic bool open;              /* there is a node */
-    pthread_mutex_t lock;           /* of free */
-    struct process *free;
+    pthread_mutex_t lock;           /* of free, and of what was never used */
+    struct process *free;           /* magazines of free slots */
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 struct process_slots copi_processes;
@@ -103,12 +103,6 @@ static size_t sum(size_t offset)
     return total;
 }
 
-static void count(_Atomic size_t *counter)
-{
-    size_t before = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, before + 1, memory_order_release);
-}
-
 static size_t born(void)
 {
     return sum(offsetof(struct life_counts, born)) +
@@ -129,147 +123,132 @@ size_t copi_slots_in_use(void)
     return born() - gone;
 }
 
-/* ---- slots ----------------------------------------------------------------------------- */
+/* ---- slots -----------------------------------------------------------------------------
+ *
+ * Free slots go from one scheduler to another by the magazine: a list of at most COPI_SLOT_BATCH
+ * of them, which nobody walks through.  A scheduler has one that it takes from and gives to, and at
+ * most a full one to spare (as slab.c's caches do).  On the common list a magazine's first slot has
+ * the next one's in `argument`, and its number of slots in `last_serial`. */
 
-/* Moves up to BATCH slots from one list to another; returns how many. */
-static uint32_t move(struct process **from, struct process **to)
+/* With the lock held. */
+static void shelve(struct process *magazine, uint32_t count)
 {
-    uint32_t moved = 0;
-    for (; moved < BATCH && *from != NULL; moved++) {
-        struct process *slot = *from;
-        *from = slot->next;
-        slot->next = *to;
-        *to = slot;
-    }
-    return moved;
+    magazine->argument = table.free;
+    magazine->last_serial = count;
+    table.free = magazine;
 }
 
-/* Puts up to BATCH fresh slots on a list; returns how many.  With the lock held. */
-static uint32_t extend(struct process **to)
+/* Many slots are used one after the other, and then in any order: huge pages spare them a fault for
+ * each 21 and most of the misses when their addresses are looked up.  Few slots stay small. */
+static void use_huge_pages(size_t before, size_t used)
+{
+    const size_t limit = HUGE_FROM / sizeof(struct process);
+    if (before < limit && used >= limit)
+        copi_memory_prefer_huge(&copi_processes.slots[used],
+                                (table.capacity - used) * sizeof(struct process));
+}
+
+/* The slots that were never used come in the order of their addresses.  With the lock held. */
+static struct process *extend(uint32_t *ret_count)
 {
     size_t used = atomic_load_explicit(&copi_processes.used, memory_order_relaxed);
-    size_t end = used + BATCH < table.capacity ? used + BATCH : table.capacity;
+    size_t end = used + COPI_SLOT_BATCH < table.capacity ? used + COPI_SLOT_BATCH : table.capacity;
+    struct process *magazine = NULL;
     for (size_t i = end; i > used; i--) {
         struct process *slot = &copi_processes.slots[i - 1];
         atomic_init(&slot->incoming, COPI_CLOSED);
-        slot->generation = 1;
-        slot->next = *to;
-        *to = slot;
+        slot->mailbox_end = &slot->mailbox;
+        slot->next_pid = (uint64_t)1 << COPI_INDEX_BITS | (i - 1);
+        slot->next = magazine;
+        magazine = slot;
     }
+    use_huge_pages(used, end);
     atomic_store(&copi_processes.used, end);
-    return (uint32_t)(end - used);
+    *ret_count = (uint32_t)(end - used);
+    return magazine;
 }
 
-static struct process *pop(struct process **list)
-{
-    struct process *slot = *list;
-    if (slot != NULL)
-        *list = slot->next;
-    return slot;
-}
-
-/* A thread without a scheduler takes from the common list. */
-static struct process *take_common(void)
+/* A magazine, or NULL. */
+static struct process *fetch(uint32_t *ret_count)
 {
     pthread_mutex_lock(&table.lock);
-    if (table.free == NULL)
-        extend(&table.free);
-    struct process *slot = pop(&table.free);
+    struct process *magazine = table.free;
+    if (magazine != NULL) {
+        table.free = magazine->argument;
+        *ret_count = (uint32_t)magazine->last_serial;
+    } else {
+        magazine = extend(ret_count);
+    }
     pthread_mutex_unlock(&table.lock);
-    return slot;
+    return magazine;
 }
 
-/* Whether there may be one more.  A scheduler may let some be born before it sums up again: so few
- * that all of them together stay below the limit, and none when the limit is near. */
-static bool below_limit(struct scheduler *scheduler)
+bool copi_slots_refill(struct free_slots *free)
 {
-    if (scheduler != NULL && scheduler->headroom > 0) {
-        scheduler->headroom--;
-        return true;
+    if (free->spare != NULL) {
+        free->head = free->spare;
+        free->count = COPI_SLOT_BATCH;
+        free->spare = NULL;
+    } else {
+        free->head = fetch(&free->count);
     }
+    return free->head != NULL;
+}
+
+void copi_slots_turn_over(struct free_slots *free)
+{
+    if (free->spare != NULL) {
+        pthread_mutex_lock(&table.lock);
+        shelve(free->spare, COPI_SLOT_BATCH);
+        pthread_mutex_unlock(&table.lock);
+    }
+    free->spare = free->head;
+    free->head = NULL;
+    free->count = 0;
+}
+
+/* A scheduler may let some be born before it sums up again: so few that all of them together stay
+ * below the limit, and none when the limit is near. */
+bool copi_slots_below_limit(struct scheduler *scheduler)
+{
     size_t alive = copi_processes_count();
     if (alive >= table.limit)
         return false;
     if (scheduler != NULL)
-        scheduler->headroom = (table.limit - alive) / (2 * (size_t)copi_node.all);
+        scheduler->headroom = 1 + (table.limit - alive) / (2 * (size_t)copi_node.all);
     return true;
 }
 
-/* Threads that spawn at the very same time may go over the limit by one each. */
-struct process *copi_slot_take(struct scheduler *scheduler)
+/* A thread without a scheduler: one, out of a magazine. */
+struct process *copi_slot_take_foreign(void)
 {
-    if (!below_limit(scheduler))
-        return NULL;
-    if (scheduler == NULL)
-        return take_common();
-    if (scheduler->free_slots == NULL) {
-        pthread_mutex_lock(&table.lock);
-        scheduler->free_count += move(&table.free, &scheduler->free_slots);
-        if (scheduler->free_slots == NULL)
-            scheduler->free_count += extend(&scheduler->free_slots);
-        pthread_mutex_unlock(&table.lock);
-    }
-    struct process *slot = pop(&scheduler->free_slots);
-    if (slot != NULL)
-        scheduler->free_count--;
+    uint32_t count;
+    struct process *slot = copi_slots_below_limit(NULL) ? fetch(&count) : NULL;
+    if (slot == NULL || slot->next == NULL)
+        return slot;
+    pthread_mutex_lock(&table.lock);
+    shelve(slot->next, count - 1);
+    pthread_mutex_unlock(&table.lock);
     return slot;
 }
 
-void copi_slot_give(struct scheduler *scheduler, struct process *slot)
+void copi_slot_give_foreign(struct process *slot)
 {
-    struct process **list = scheduler == NULL ? &table.free : &scheduler->free_slots;
-    bool overflow = scheduler != NULL && ++scheduler->free_count >= KEPT_MAX;
-    if (scheduler == NULL || overflow)
-        pthread_mutex_lock(&table.lock);
-    slot->next = *list;
-    *list = slot;
-    if (overflow)
-        scheduler->free_count -= move(&scheduler->free_slots, &table.free);
-    if (scheduler == NULL || overflow)
-        pthread_mutex_unlock(&table.lock);
+    slot->next = NULL;
+    pthread_mutex_lock(&table.lock);
+    shelve(slot, 1);
+    pthread_mutex_unlock(&table.lock);
 }
 
-cop_pid copi_slot_pid(const struct process *slot)
+void copi_slot_count_foreign(void)
 {
-    uint64_t index = (uint64_t)(slot - copi_processes.slots);
-    cop_pid pid = { slot->generation << COPI_INDEX_BITS | index };
-    return pid;
+    atomic_fetch_add(&table.foreign, 1);
 }
 
-void copi_slot_publish(struct scheduler *scheduler, struct process *slot)
+/* The last one of a node that is being stopped says so. */
+void copi_slot_stopping(void)
 {
-    uint64_t pid = copi_slot_pid(slot).bits;
-    slot->parent_alias = 0;                     /* in the generation's place */
-    if (scheduler != NULL)
-        count(&scheduler->lives.born);
-    else
-        atomic_fetch_add(&table.foreign, 1);
-    atomic_store_explicit(&slot->incoming, NULL, memory_order_relaxed);
-    atomic_store_explicit(&slot->pid, pid, memory_order_release);
-}
-
-/* Before anybody hears of the end, so that whoever hears counts one less. */
-void copi_slot_unpublish(struct scheduler *scheduler, struct process *slot)
-{
-    atomic_store_explicit(&slot->pid, 0, memory_order_release);
-    count(&scheduler->lives.ended);
-}
-
-/* The last one of a node that is being stopped says so.  Who retires counts and then reads stopping
- * and the others' counts; the node's end sets stopping and then, with the heavy fence between,
- * reads counts (its own first process is retired after that).  Two that are the last at once make
- * a full fence each, so one of them sees the other's. */
-void copi_slot_retire(struct scheduler *scheduler, struct process *slot, cop_pid pid)
-{
-    COP_ASSERT(slot->relations.count == 0 && slot->mailbox == NULL && slot->arena == NULL &&
-               slot->wait == NULL);
-    slot->generation = (pid.bits >> COPI_INDEX_BITS) + 1;
-    copi_slot_give(scheduler, slot);
-    count(&scheduler->lives.gone);
-    copi_fence_light();
-    if (__builtin_expect(atomic_load(&copi_node.stopping), 0)) {
-        copi_fence_full();
-        if (copi_slots_in_use() == 0)
-            copi_node_empty();
-    }
+    copi_fence_full();
+    if (copi_slots_in_use() == 0)
+        copi_node_empty();
 }

@@ -91,6 +91,27 @@ START_TEST(nodes_with_one_key_are_found_newest_first_also_after_growing)
 }
 END_TEST
 
+START_TEST(a_drained_table_is_empty_and_gives_all_its_nodes_a_list_the_oldest_first)
+{
+    struct hash hash = { .count = 0 };
+    ck_assert_ptr_null(copi_hash_drain(&hash));
+    for (int i = 0; i < COPI_HASH_LIST; i++)
+        copi_hash_insert(&hash, &items[i].node, (uint64_t)i);
+    struct hash_node *node = copi_hash_drain(&hash);
+    for (int i = 0; i < COPI_HASH_LIST; i++, node = node->next)
+        ck_assert_ptr_eq(node, &items[i].node);
+    ck_assert_ptr_null(node);
+    expect_empty(&hash);
+
+    for (int i = 0; i < MANY; i++)
+        copi_hash_insert(&hash, &items[i].node, (uint64_t)i);
+    int count = 0;
+    for (node = copi_hash_drain(&hash); node != NULL; node = node->next) count++;
+    ck_assert_int_eq(count, MANY);
+    expect_empty(&hash);
+}
+END_TEST
+
 /* Ids, ids with a stride, and what is in the high half of a word: the longest chain of n nodes
  * in at least n chains would be about 6 if they were random. */
 START_TEST(keys_that_resemble_each_other_are_spread)
@@ -291,6 +312,8 @@ int main(void)
     tcase_add_test(tests, an_empty_table_has_nothing_and_no_memory);
     tcase_add_test(tests, a_short_list_needs_no_memory_and_one_node_more_does);
     tcase_add_test(tests, nodes_with_one_key_are_found_newest_first_also_after_growing);
+    tcase_add_test(tests,
+                   a_drained_table_is_empty_and_gives_all_its_nodes_a_list_the_oldest_first);
     tcase_add_test(tests, keys_that_resemble_each_other_are_spread);
     tcase_add_test(tests, keys_that_count_up_have_a_chain_each);
     tcase_add_test(tests, a_random_history_agrees_with_a_plain_set);

@@ -62,6 +62,14 @@ static inline void *copi_context_switch(struct context *from, struct context *to
 }
 #endif
 
+/* Whether a context may be made anew by the code that runs on it, and swapped to: not with the
+ * sanitizers, which would have to be told of a context that is left for itself. */
+#ifdef COPI_FIBERS
+enum { COPI_CONTEXT_STARTS_OVER = false };
+#else
+enum { COPI_CONTEXT_STARTS_OVER = true };
+#endif
+
 /* First thing in an entry function: completes the switch that entered it. */
 void copi_context_entered(struct context *context);
 

@@ -98,7 +98,7 @@ void copi_enqueue(struct process *process)
 static struct process *steal_from(struct scheduler *thief, struct run_queue *queue)
 {
     struct process *stolen[COPI_STEAL_MAX];
-    uint32_t count = copi_run_queue_steal(queue, stolen);
+    uint32_t count = copi_run_queue_steal(queue, thief->lookout.lone, stolen);
     for (uint32_t i = 1; i < count; i++) copi_run_queue_put(&thief->queue, stolen[i]);
     return count == 0 ? NULL : stolen[0];
 }
@@ -114,8 +114,9 @@ static void look_out(struct scheduler *scheduler)
 }
 
 /* Whether to move half of those who wait at the victim: a single one if its scheduler is in a long
- * turn, several also if it would take them long to have theirs, or have been waiting all the time.
- * Where turns are short it costs more to fetch a process and its data from another processor's
+ * turn, several also if it would take them long to have theirs, or have been waiting all the time;
+ * in that case a lone one that may be moved stays with those that may not, who most likely wait for
+ * it.  Where turns are short it costs more to fetch a process and its data from another processor's
  * cache than to wait. */
 static bool worth_stealing(struct scheduler *thief, struct scheduler *victim)
 {
@@ -125,9 +126,10 @@ static bool worth_stealing(struct scheduler *thief, struct scheduler *victim)
     int64_t watched_ns = copi_now() - thief->lookout.since_ns;
     int64_t turns = (int64_t)(atomic_load_explicit(&victim->ticks, memory_order_relaxed) -
                               thief->lookout.ticks[victim->index]);
-    bool worth = turns == 0 ? watched_ns >= LONG_TURN_NS
-                            : length > 1 && (watched_ns >= WATCH_NS ||
-                                             length * watched_ns / turns >= BACKLOG_NS);
+    bool lone = turns == 0 ? watched_ns >= LONG_TURN_NS
+                           : length > 1 && length * watched_ns / turns >= BACKLOG_NS;
+    bool worth = lone || (turns > 0 && length > 1 && watched_ns >= WATCH_NS);
+    thief->lookout.lone = lone;
     thief->lookout.tempted |= length > 1 && !worth;
     return worth;
 }

@@ -115,7 +115,19 @@ struct process *copi_run_queue_take_for(struct run_queue *queue)
     return process;
 }
 
-uint32_t copi_run_queue_steal(struct run_queue *queue, struct process *stolen[COPI_STEAL_MAX])
+/* With the lock: whether several of those that a thief looks at hold no stack. */
+static bool several_movable(const struct run_queue *queue)
+{
+    int movable = 0;
+    const struct process *process = queue->head;
+    for (int looked = 0; process != NULL && looked < LOOK_MAX; looked++, process = process->next)
+        if (process->stack == NULL && ++movable > 1)
+            return true;
+    return false;
+}
+
+uint32_t copi_run_queue_steal(struct run_queue *queue, bool lone,
+                              struct process *stolen[COPI_STEAL_MAX])
 {
     struct process *before = NULL;
     uint32_t count = 0;
@@ -123,6 +135,8 @@ uint32_t copi_run_queue_steal(struct run_queue *queue, struct process *stolen[CO
     copi_run_queue_collect(queue);
     uint32_t length = atomic_load_explicit(&queue->length, memory_order_relaxed);
     uint32_t wanted = (length + 1) / 2 < COPI_STEAL_MAX ? (length + 1) / 2 : COPI_STEAL_MAX;
+    if (!lone && !several_movable(queue))
+        wanted = 0;
     struct process *process = queue->head;
     for (int looked = 0; process != NULL && count < wanted && looked < LOOK_MAX; looked++) {
         struct process *next = process->next;

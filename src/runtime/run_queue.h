@@ -113,7 +113,9 @@ struct process *copi_run_queue_take_any(struct run_queue *queue, struct random *
 /* By another scheduler that stands in for the owner: the oldest, or NULL. */
 struct process *copi_run_queue_take_for(struct run_queue *queue);
 
-/* By another scheduler: takes up to half of those that hold no stack; returns how many. */
-uint32_t copi_run_queue_steal(struct run_queue *queue, struct process *stolen[COPI_STEAL_MAX]);
+/* By another scheduler: takes up to half of those that hold no stack, a single one only if `lone`;
+ * returns how many. */
+uint32_t copi_run_queue_steal(struct run_queue *queue, bool lone,
+                              struct process *stolen[COPI_STEAL_MAX]);
 
 #endif

@@ -105,14 +105,17 @@ static inline struct process *take_chosen(struct scheduler *scheduler)
     return process;
 }
 
-/* The next process, unless the way must lead through the scheduler's loop. */
-static inline struct process *choose_next(struct scheduler *scheduler)
+/* Whether the way need not lead through the scheduler's loop. */
+static inline bool may_go_on(const struct scheduler *scheduler)
 {
     uint64_t ticks = atomic_load_explicit(&scheduler->ticks, memory_order_relaxed);
-    if ((ticks & (TIMER_TICKS - 1)) == 0 || !scheduler->direct ||
-        atomic_load_explicit(&scheduler->lost, memory_order_relaxed))
-        return NULL;
-    return copi_queue_own(scheduler);
+    return (ticks & (TIMER_TICKS - 1)) != 0 && scheduler->direct &&
+           !atomic_load_explicit(&scheduler->lost, memory_order_relaxed);
+}
+
+static inline struct process *choose_next(struct scheduler *scheduler)
+{
+    return may_go_on(scheduler) ? copi_queue_own(scheduler) : NULL;
 }
 
 /* The process is the current one from here on, on that stack. */
@@ -140,6 +143,14 @@ static inline struct stack *stack_at_hand(struct scheduler *scheduler, struct pr
     return stack;
 }
 
+static void stack_entry(void *argument);
+
+static void stack_restart(struct stack *stack)
+{
+    copi_context_make(&stack->context, copi_stack_low(stack), copi_stack_usable(stack), stack_entry,
+                      NULL);
+}
+
 /* From a process that keeps its stack to the next one; false if it must be the scheduler. */
 static inline bool switch_directly(struct scheduler *scheduler, enum switch_event event)
 {
@@ -163,6 +174,19 @@ static inline bool switch_directly(struct scheduler *scheduler, enum switch_even
     return true;
 }
 
+/* One that leaves all its frames for good, to become a server or to end, is entered anew at the top
+ * of the same stack.  What is written there belonged to frames that are left; this one is below. */
+static void start_over(struct scheduler *scheduler)
+{
+    settle_left(scheduler);
+    struct stack *stack = scheduler->stack;
+    begin_turn(scheduler, copi_current(scheduler), stack);
+    stack_restart(stack);
+    void *nowhere;
+    copi_context_swap(&nowhere, stack->context.sp, NULL);
+    __builtin_unreachable();
+}
+
 void copi_switch(enum switch_event event)
 {
     struct scheduler *scheduler = copi_scheduler;
@@ -176,6 +200,8 @@ void copi_switch(enum switch_event event)
     }
     if ((event == EVENT_WAIT || event == EVENT_YIELD) && switch_directly(scheduler, event))
         return;
+    if (final && COPI_CONTEXT_STARTS_OVER && may_go_on(scheduler))
+        start_over(scheduler);
     copi_context_switch(&scheduler->stack->context, &scheduler->context,
                         (void *)(uintptr_t)event, final);
     arrived(copi_scheduler);
@@ -313,13 +339,6 @@ static void stack_entry(void *argument)
 
 /* ---- lending stacks -------------------------------------------------------------------- */
 
-static void stack_restart(struct scheduler *scheduler, struct stack *stack)
-{
-    (void)scheduler;
-    copi_context_make(&stack->context, copi_stack_low(stack), copi_stack_usable(stack), stack_entry,
-                      NULL);
-}
-
 /* The stack for a process's turn: its own, the warm one, or one from the pool. */
 static struct stack *stack_for(struct scheduler *scheduler, struct process *process)
 {
@@ -330,7 +349,7 @@ static struct stack *stack_for(struct scheduler *scheduler, struct process *proc
         return NULL;
     stack = copi_stack_take(&scheduler->stacks, process->stack_class);
     if (stack != NULL)
-        stack_restart(scheduler, stack);
+        stack_restart(stack);
     return stack;
 }
 
@@ -408,7 +427,7 @@ static bool turn_ended(struct scheduler *scheduler, struct process *process,
     case EVENT_EXIT:
     case EVENT_CRASH:
     case EVENT_KILL:
-        stack_restart(scheduler, stack);
+        stack_restart(stack);
         stack_back(scheduler, stack);
         break;
     case EVENT_NONE: break;

@@ -62,6 +62,7 @@ struct lookout {
     int64_t since_ns;
     uint64_t ticks[2 * COPI_SCHEDULERS_MAX];     /* theirs at that time */
     struct scheduler *victim;         /* to be stolen from next, or NULL */
+    bool lone;                        /* from that one also the only one that may be moved */
     bool tempted;                     /* saw several waiting that it was not worth to steal */
     bool in_vain;                     /* there was none that may be stolen */
     bool rested;                      /* has slept its time */

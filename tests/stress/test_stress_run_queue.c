@@ -55,7 +55,7 @@ static void *steals(void *argument)
     (void)argument;
     struct process *stolen[COPI_STEAL_MAX];
     while (atomic_load(&left) > 0) {
-        uint32_t count = copi_run_queue_steal(&queue, stolen);
+        uint32_t count = copi_run_queue_steal(&queue, true, stolen);
         for (uint32_t i = 0; i < count; i++) {
             if (stolen[i]->stack != NULL)
                 atomic_fetch_add(&twice, 1);    /* is pinned: nobody may steal it */
@@ -155,7 +155,7 @@ static void *steals_in_vain(void *argument)
     (void)argument;
     struct process *stolen[COPI_STEAL_MAX];
     while (atomic_load(&there) >= 0)
-        if (copi_run_queue_steal(&queue, stolen) > 0)
+        if (copi_run_queue_steal(&queue, true, stolen) > 0)
             atomic_fetch_add(&twice, 1);
     return NULL;
 }

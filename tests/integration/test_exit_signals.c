@@ -510,6 +510,32 @@ START_TEST(an_exit_passes_on_through_a_chain_of_a_thousand_links)
 }
 END_TEST
 
+enum { LONG = 1000 };
+
+static void raises_at_length(void *argument)
+{
+    (void)argument;
+    cop_raise("%0*d", LONG, 7);
+}
+
+static void hears_at_length(void *argument)
+{
+    (void)argument;
+    char text[2 * LONG];
+    cop_ref ref;
+    cop_spawn_monitor(raises_at_length, NULL, 0, &ref);
+    const cop_message *message = cop_receive_match(&(cop_match){ .ref = ref }, COP_INFINITY);
+    cop_reason_format(cop_expect(message, cop_down_message)->reason, text, sizeof text);
+    trace("%zu characters, the last is %c", strlen(text) - strlen("error:"),
+          text[strlen(text) - 1]);
+}
+
+START_TEST(a_reasons_text_may_be_long)
+{
+    expect_story(hears_at_length, "1000 characters, the last is 7\n");
+}
+END_TEST
+
 static Suite *exit_signals_suite(void)
 {
     Suite *suite = suite_create("exit_signals");
@@ -527,6 +553,7 @@ static Suite *exit_signals_suite(void)
     tcase_add_test(tests, what_arrives_behind_a_deadly_signal_is_answered_with_noproc);
     tcase_add_test(tests, who_lets_go_behind_a_deadly_signal_hears_nothing);
     tcase_add_test(tests, an_exit_passes_on_through_a_chain_of_a_thousand_links);
+    tcase_add_test(tests, a_reasons_text_may_be_long);
     suite_add_tcase(suite, tests);
     return suite;
 }

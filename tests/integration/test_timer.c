@@ -261,6 +261,7 @@ static void sends_elsewhere(void *argument)
     cop_sleep(15);
     trace("to pid: %s", cop_error_name((int)cop_read_timer(to_pid)));
     trace("to name: %d", (int)cop_read_timer(to_name));
+    trace("not to name: %d", (int)cop_cancel_timer(cop_send_after("somebody", 7, tick, .n = 8)));
     cop_sleep(20);
     ck_assert_int_eq(cop_cancel_timer(later), COP_ENOT_FOUND);
     trace_ticks(1);
@@ -275,6 +276,7 @@ START_TEST(a_timer_sends_to_a_pid_a_name_or_an_alias)
                                   "1 at 10\n"
                                   "to pid: not_found\n"
                                   "to name: 5\n"
+                                  "not to name: 7\n"
                                   "2 at 20\n"
                                   "5 at 40\n"
                                   "dropped: 3\n");
